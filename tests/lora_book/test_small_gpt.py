@@ -119,7 +119,7 @@ def test_a_larger_rank_forgets_more_on_average_and_full_fine_tuning_most(style, 
 
 
 @pytest.mark.claim("obs-gpt-modules")
-def test_with_one_budget_q_and_v_beat_one_matrix_and_the_perceptron_beats_them():
+def test_with_one_budget_q_and_v_beat_one_matrix_and_the_mlp_beats_them():
     row = {name: results.row("bible", name) for name in make_data.BUDGET | make_data.QV}
     qv = row["q, v, r = 8"]
     v = row["v, r = 16"]

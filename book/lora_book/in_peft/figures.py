@@ -57,7 +57,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"“linear” has {first} and {second} of the updates, and an error of "
+        f"The “linear” result contains {first} and {second} of the updates, with an error of "
         f"{100 * gap:.0f} %",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},

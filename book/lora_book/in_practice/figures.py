@@ -40,7 +40,8 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     outcome = f"fits on a card of {fitting[0]}" if fitting else "fits on neither card"
     told = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return drawing(
-        [*shapes, _grid(), say(names, "middle right", 14)], f"{size_text(total)}: it {outcome}",
+        [*shapes, _grid(), say(names, "middle right", 14)],
+        f"Training needs {size_text(total)} and {outcome}",
         (-0.3, 14), (-ROWS - 0.6, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {told}"

@@ -94,7 +94,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
         outcome = f"half of the models lose {np.median(losses[~outside]):.4f} nats or less"
         if outside.any():
             outcome += f"; outside the rates that trained: {outside.sum()}"
-    headline = f"r = {pair}, {moved}: {outcome}"
+    headline = f"From r = {r1} to {r} with {moved}, {outcome}"
     return figure(
         traces, headline,
         [log_labelled("too small ← carried η → too large", *np.log10(ENDS), [0.1, 1 / 3, 1, 3],

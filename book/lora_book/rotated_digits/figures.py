@@ -52,11 +52,11 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     traces.append(words(*wrong.T.tolist(), right, textfont={"size": 11}))
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])
              if r else runs.shipped()["frozen"][runs.TASKS.index(task), 1])
-    who = f"rank {r}" if r else "no adapter"
+    who = f"at rank {r}" if r else "without an adapter"
     count = np.sum(called == truth)
     still = {**BLANK_AXIS, "constrain": "domain"}
     return figure(
-        traces, f"{who.capitalize()}: {count} of {runs.PICTURES} correct",
+        traces, f"The network reads {count} of {runs.PICTURES} pictures {who}",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {count} of these {runs.PICTURES} test pictures are "

@@ -44,7 +44,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a perceptron for each character; both add to what passes by."""
+    """Attention, then an MLP for each character; both add to what passes by."""
 
     def __init__(self, size: Size, dropout: float):
         super().__init__()

@@ -8,9 +8,9 @@ import numpy as np
 
 FILE = Path(__file__).parent / "data" / "results.json"
 RANKS = (1, 4, 8, 16)
-BUDGET = {"k, r = 16": "k alone", "q, r = 16": "q alone", "v, r = 16": "v alone",
+BUDGET = {"k, r = 16": "k only", "q, r = 16": "q only", "v, r = 16": "v only",
           "q, v, r = 8": "q and v", "q, k, v, out, r = 4": "all of attention",
-          "all, r = 2": "everywhere", "up, down, r = 3": "perceptron"}  # about 12,288 numbers each
+          "all, r = 2": "attention and MLP", "up, down, r = 3": "MLP"}  # about 12,288 numbers each
 
 
 @cache
@@ -49,8 +49,8 @@ def share(style: str, method: str) -> float:
 def by_rank() -> str:
     """What each rank on q and v gains, and costs on Shakespeare, as a table in Markdown."""
     before = read()["base"]["shakespeare"]["test"]
-    lines = ["| | numbers trained | of the gain, Bible | dictionary | Shakespeare’s loss, Bible "
-             "| dictionary |", "|---" * 6 + "|"]
+    lines = ["| | trained parameters | share of the gain, Bible | dictionary "
+             "| rise of Shakespeare’s loss, Bible | dictionary |", "|---" * 6 + "|"]
     for name in (*(f"q, v, r = {r}" for r in RANKS), "full"):
         gains = [f"{share(style, name):.0%}" for style in ("bible", "devil")]
         costs = [f"+{np.mean(row(style, name)['shakespeare']) - before:.2f}"
@@ -61,8 +61,8 @@ def by_rank() -> str:
 
 
 def budget() -> str:
-    """What about 12,288 numbers get of the full gain on the Bible, as a table in Markdown."""
-    lines = ["| where | rank | of the full gain |", "|---|---|---|"]
+    """The share of the full gain on the Bible that about 12,288 parameters reach, in Markdown."""
+    lines = ["| adapters on | rank | share of the full gain |", "|---|---|---|"]
     for method, name in BUDGET.items():
         lines.append(f"| {name} | {method.rpartition(' ')[2]} | {share('bible', method):.0%} |")
     return "\n".join(lines)

@@ -58,7 +58,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         return two_panels(
             [words([0.5], [0.5], "needs an even r"),
              words([1.5], [0.5], "needs an even r", panel=2)],
-            "The orthogonal start needs an even r",
+            "The orthogonal initialisation needs an even r",
             "not possible: half of the components hold A, the other half B.")
     norms = board(start, r, alpha)
     traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
@@ -108,9 +108,11 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
 
     low, high = LOSSES
     title = f"The best rate of {start} is {times} times the default’s"
+    if start == "default":
+        title = f"The best rate of the default is {number(best[default])}"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
-        title if start != "default" else "The default initialisation, at its best rate",
+        title,
         [labelled("λ at step zero", 0.4, 5.2, **power_ticks(0, 4)),
          labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),

@@ -35,7 +35,7 @@ def rulers(size: float = 0.005) -> dict:
         [line(x, y, "frozen", width=1.5, **named("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **named("w + Δw")),
          marks(stored, list(rows), "rose", "circle", 12, **named("stored"))],
-        f"{moved} of {len(ENTRIES)} entries change",
+        f"Adding Δw changes {moved} of {len(ENTRIES)} entries",
         [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
           "ticktext": names}],
