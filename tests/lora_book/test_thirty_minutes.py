@@ -96,7 +96,7 @@ def test_the_ball_rolls_from_everywhere_but_the_cross_and_the_line_that_leads_to
     assert (steps < 100) == (a != -b) == (steps <= 36)
     assert headline(figures.saddle_point(a, b)) == (
         "The loss is already 0, so the ball stays" if not steps else
-        f"The ball rolls to loss 0 in {steps} steps" if a != -b else
+        f"The ball rolls to a loss of 0 in {steps} steps" if a != -b else
         "The ball rolls onto the cross and stays there" if a else
         "On the cross, the ball never moves")
 

@@ -34,7 +34,7 @@ function attach(field, number) {
   const list = element("div", {
     role: "listbox",
     id: `hits-${number}`,
-    ariaLabel: "Hits",
+    ariaLabel: "Results",
     hidden: true,
   });
   const status = element("p", { role: "status" });

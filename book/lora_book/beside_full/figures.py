@@ -74,10 +74,10 @@ def row_step(angle: int = 20) -> dict:
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
         traces,
-        f"With downhill at {angle}°, full fine-tuning steps at {ways[0]}° and LoRA at {ways[1]}°",
+        f"If downhill is at {angle}°, full fine-tuning steps at {ways[0]}° and LoRA at {ways[1]}°",
         [labelled("change of one entry", -0.1, 2.1, **axis)],
         [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
-        f"With downhill at {angle}°, full fine-tuning steps {np.linalg.norm(full):.2f} η "
+        f"If downhill is at {angle}°, full fine-tuning steps {np.linalg.norm(full):.2f} η "
         f"at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
 
 

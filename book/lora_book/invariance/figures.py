@@ -41,7 +41,7 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     elif gap.max() > 0.005:  # below it, whole per cents would say 0
         gap_text = f"the two runs differ by up to {100 * gap.max():.0f} % of the update"
     else:
-        gap_text = f"the two runs differ by up to {number(gap.max())} × the update"
+        gap_text = f"the two runs differ by up to {number(gap.max())} times the update"
     gap = gap[1:]  # at step 0 there is none
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
                   name="gap", sizes=6)
@@ -62,7 +62,8 @@ def two_numbers(change: str = "α × 16") -> dict:
     traces = [say({(max(size, 1), at): f" {times(size)}" for at, size in enumerate(sizes)},
                   "middle right", 16),
               say({(0, -0.56): "dotted: unchanged"}, "middle right", 12)]
-    headline = (f"With {change}, the first step of W is multiplied by {step:.3g} "
+    changes = change.replace(", ", " and ")
+    headline = (f"With {changes}, the first step of W is multiplied by {step:.3g} "
                 f"and the relative step of A by {relative:.3g}")
     return figure(traces, headline,
                   [labelled("times as large", 0, 21, tickvals=[1, 4, 8, 16])],

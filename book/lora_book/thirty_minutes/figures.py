@@ -218,7 +218,7 @@ def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
                marks([a], [b], BALL, "circle-open", 18, stroke=2, name="dropped"),
                marks(way[-1:, 0], way[-1:, 1], BALL, "circle", 18, name="ball")]
     if steps:
-        outcome = f"the ball rolls to loss 0 in {steps} steps"
+        outcome = f"the ball rolls to a loss of 0 in {steps} steps"
     elif steps == 0:
         outcome = "the loss is already 0, so the ball stays"
     elif a == b == 0:
