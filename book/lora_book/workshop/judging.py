@@ -11,7 +11,7 @@ from .slips import SLIPS
 from .steps import Step, whole
 from .trials import SHAPES, TRIALS
 
-TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
+TOLD_APART = range(1, 5)  # the draws by which slips are told apart
 
 
 def judge(step: Step, text: str) -> None:
