@@ -138,7 +138,7 @@ def _readable(file: str) -> str:
 
 def _refuse_edits(step: Step, text: str, parts: dict[str, str]) -> None:
     """Show the difference between the reader's edits and the cell, where there is one."""
-    old, new = ("".join(lines.values()).splitlines() for lines in (step.lines_in(text), parts))
+    old, new = ("".join(each.values()).splitlines() for each in (step.lines_in(text), parts))
     difference = "\n".join(difflib.unified_diff(old, new, step.file, "the cell", lineterm=""))
     if difference:
         raise NotYet(f"You have changed these lines in {step.file} by hand. To replace "

@@ -79,7 +79,7 @@ def definitions(text: str) -> dict[str, Definition]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             first = [*node.decorator_list, node][0].lineno - 1
             place = slice(first, node.end_lineno)
-            arguments = len(getattr(node, "args", ast.arguments(args=[])).args)
+            arguments = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
             part = "".join(rows[place]).rstrip() + "\n"
             by_name[node.name] = Definition(part, place, arguments)
     return by_name
