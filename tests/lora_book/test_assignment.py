@@ -12,7 +12,7 @@ import pytest
 
 from lora_book.workshop.assignment import make
 from lora_book.workshop.slips import SLIPS
-from lora_book.workshop.steps import STEPS, lines, named, whole
+from lora_book.workshop.steps import FILES, STEPS, lines, named, whole
 
 TESTS = make.HERE / "test_lora.py"
 
@@ -45,7 +45,7 @@ def test_the_books_text_has_all_points(tmp_path):
 
 
 def test_stubs_have_none(tmp_path):
-    assert len(lost(tmp_path, {file: make.stubs(file) for file in make.HEADS})) == len(STEPS)
+    assert len(lost(tmp_path, {file: make.stubs(file) for file in FILES})) == len(STEPS)
 
 
 @pytest.mark.parametrize("name, slip", [(name, slip) for name in SLIPS for slip in SLIPS[name]])
@@ -77,7 +77,7 @@ def test_every_step_is_asked_for_and_graded():
 
 
 def test_no_solution_stands_in_it():
-    handed_out = nbformat.writes(make.notebook()) + "".join(map(make.stubs, make.HEADS))
+    handed_out = nbformat.writes(make.notebook()) + "".join(map(make.stubs, FILES))
     for step in STEPS:
         for text in lines(step).values():
             for line in text.splitlines()[1:]:

@@ -170,11 +170,11 @@ def test_every_other_byte_stays(folder):
     take("low-rank", "by-hand")
     place = folder / "lora.py"
     mine = place.read_text().replace("import numpy as np\n", "import numpy as np  # mine\nPI = 3\n")
-    place.write_text(mine + "\n\n# the end\n")
+    place.write_text(mine + "\n\n# the end, without a new line")
     run_cell(cell_of(FIRST, {"delta": "def delta(A, B, s):\n    return s * (B @ A)\n",
                              "merge": MERGE}))
     text = place.read_text()
-    assert "# mine\nPI = 3\n" in text and text.endswith("# the end\n")
+    assert "# mine\nPI = 3\n" in text and text.endswith("# the end, without a new line")
     assert "return s * (B @ A)" in text and "(B @ A) * s" not in text
 
 

@@ -59,9 +59,8 @@ export class OwnFiles {
     const text = await file.text();
     if (!/^def \w+\(/m.test(text))
       return this.show(`${file.name} defines no function, so nothing has changed.`);
-    const before = this.texts;
     this.keep(
-      { ...before, "lora.before.py": before[NAME], [NAME]: text }, // undefined is not kept
+      { ...this.texts, "lora.before.py": this.texts[NAME], [NAME]: text }, // but no undefined one
       `${file.name} is now your lora.py. check() in a cell judges it.`,
     );
     this.hearChange();

@@ -59,11 +59,10 @@ def yours(file: str = "lora.py"):
 def answer(name: str) -> None:
     """Print the book's lines of a step that you have solved or taken."""
     step = named(name)
-    if whose(step, _readable(step.file)) == "missing":
-        print(f"The book's lines of {name!r} open once the check says ✓. take({name!r}) skips the "
-              "step.")
-    else:
+    if step.stands_in(_readable(step.file)):
         print("\n\n".join(lines(step).values()), end="")
+    else:
+        print(f"The book's lines of {name!r} open once the check says ✓. take({name!r}) skips it.")
 
 
 def _taken_in(functions: tuple, replace: bool) -> str:
@@ -72,8 +71,8 @@ def _taken_in(functions: tuple, replace: bool) -> str:
     text = _readable(step.file)
     if replace:
         keep_copy(step.file)
-    else:
-        _look_for_edits(step, text, parts)
+    elif whose(step, text) == "edited":
+        _refuse_edits(step, text, parts)
     candidate = spliced(text, step, parts, "yours")
     for each in [step, *STEPS[:step.number - 1]]:
         if each.file == step.file and each.stands_in(candidate):
@@ -134,14 +133,12 @@ def _readable(file: str) -> str:
     except SyntaxError as error:
         raise NotYet(f"Line {error.lineno} of {file} does not parse: {error.msg}. Fix it, or "
                      "call restore() to get back the text as the last check left it.") from None
-    return text if text.endswith("\n") else text + "\n"
+    return text
 
 
-def _look_for_edits(step: Step, text: str, parts: dict[str, str]) -> None:
-    """Where the step's lines in the file are the reader's own by hand, show the difference."""
-    if whose(step, text) != "edited":
-        return
-    old, new = ("".join(lines.values()).splitlines() for lines in (step.lines_in(text), parts))
+def _refuse_edits(step: Step, text: str, parts: dict[str, str]) -> None:
+    """Show the difference between the reader's edits and the cell, where there is one."""
+    old, new = ("".join(each.values()).splitlines() for each in (step.lines_in(text), parts))
     difference = "\n".join(difflib.unified_diff(old, new, step.file, "the cell", lineterm=""))
     if difference:
         raise NotYet(f"You have changed these lines in {step.file} by hand. To replace "
@@ -153,7 +150,7 @@ def _line() -> str:
     """Whose each step is, and which is open first."""
     owners = [whose(step, _readable(step.file)) for step in STEPS]
     taken = owners.count("the book's")
-    own = len(STEPS) - taken - owners.count("missing")
+    own = owners.count("yours") + owners.count("edited")
     line = f"{own} of {len(STEPS)} steps are yours" + (f", {taken} the book's." if taken else ".")
     if "missing" in owners:
         step = STEPS[owners.index("missing")]

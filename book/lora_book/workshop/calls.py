@@ -12,7 +12,8 @@ import numpy as np
 
 from lora_book.shared.verdict import NotAnswered, NotYet, in_a_line, line_in, unanswered
 
-from .file import HEADS, path
+from .file import path
+from .steps import FILES
 
 SECONDS = 3.0  # for a call that takes a thousandth
 history = []  # (name, inputs, result) of the calls of a trial, for a sentence
@@ -59,7 +60,7 @@ def in_sentences(name: str):
 
 
 def readers_files() -> set[str]:
-    return {str(path(file)) for file in HEADS}
+    return {str(path(file)) for file in FILES}
 
 
 class TooLong(BaseException):  # no Exception, so that no except clause of the reader's stops it

@@ -14,8 +14,6 @@ from lora_edu.explore.explorer import STATIC
 
 from .steps import definitions, named, whole
 
-HEADS = {file: whole(file).partition("\n\n\n#")[0] + "\n" for file in ("lora.py", "lora_torch.py")}
-
 
 def path(file: str) -> Path:
     return Path(file).resolve()
@@ -25,7 +23,7 @@ def read(file: str = "lora.py") -> str:
     """The reader's text, or the head of one that is not begun."""
     place = path(file)
     if os.environ.get(STATIC) or not place.is_file():
-        return HEADS[file]
+        return whole(file).partition("\n\n\n#")[0] + "\n"
     return place.read_text(encoding="utf-8")
 
 
@@ -39,7 +37,7 @@ def write(text: str, file: str = "lora.py") -> str:
         OSError: the folder takes no file.
     """
     place = path(file)
-    for target in (_good(place), place):
+    for target in (path(f".{file}"), place):
         beside = target.with_suffix(f".{os.getpid()}.new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(target)
@@ -53,17 +51,13 @@ def keep_copy(file: str) -> None:
 
 def restore(file: str = "lora.py") -> None:
     """Put back the text as the last check left it; the present one is kept as a copy."""
-    good = _good(path(file))
+    good = path(f".{file}")
     if not good.is_file():
         raise FileNotFoundError(f"no check has written {path(file)}: there is nothing to restore")
     keep_copy(file)
     place = write(good.read_text(encoding="utf-8"), file)
     print(f"The text of the last check is restored in {place}. Your text is kept in "
           f"{path(file).stem}.before.py.")
-
-
-def _good(place: Path) -> Path:
-    return place.with_name(f".{place.name}")
 
 
 def executed(text: str, place: str, module: types.ModuleType | None = None) -> types.ModuleType:

@@ -5,13 +5,13 @@ import numpy as np
 
 from lora_book.shared.verdict import NotYet, agree, array
 
-from . import calls
+from .calls import history, in_sentences, in_words
 from .file import books, completed, executed
 from .slips import SLIPS
 from .steps import Step, whole
 from .trials import SHAPES, TRIALS
 
-TOLD_APART = (1, 2, 3, 4)  # the draws by which slips are told apart
+TOLD_APART = range(1, 5)  # the draws by which slips are told apart
 
 
 def judge(step: Step, text: str) -> None:
@@ -22,11 +22,11 @@ def judge(step: Step, text: str) -> None:
     """
     right = books(step.file)
     # what is not a number is said in words
-    with np.errstate(all="ignore"), calls.in_sentences(step.file):
+    with np.errstate(all="ignore"), in_sentences(step.file):
         module = completed(text, step.file)
         for number in range(len(SHAPES)):
             wanted = outcome(step, right, number)
-            calls.history.clear()
+            history.clear()
             try:
                 compare(outcome(step, module, number), wanted)
             except NotYet as problem:
@@ -61,7 +61,7 @@ def compare(result: dict | NotYet, wanted: dict) -> None:
         try:
             agree({name: array(name, value)}, [result[name]])
         except NotYet as problem:
-            raise NotYet(*problem.args, calls.in_words(result[name], value)) from None
+            raise NotYet(*problem.args, in_words(result[name], value)) from None
 
 
 def known_slip(step: Step, module) -> NotYet | None:

@@ -21,7 +21,7 @@ def spliced(text: str, step: Step, parts: dict[str, str], owner: str) -> str:
     for name in step.functions:
         text = _placed(text, step, name, parts[name])
     rows = text.splitlines(keepends=True)
-    end = definitions(text)[step.functions[0]].first
+    end = definitions(text)[step.functions[0]].place.start
     begin = end - 1 if mark(text, step) else end
     rows[begin:end] = [f"# {step.number} {step.title} · {owner} · {digest(text, step)}\n"]
     text = "".join(rows)
@@ -38,7 +38,7 @@ def digest(text: str, step: Step) -> str:
 
 def mark(text: str, step: Step) -> re.Match | None:
     """The line above a step, with whose it is and the digest where it says so."""
-    first = definitions(text)[step.functions[0]].first
+    first = definitions(text)[step.functions[0]].place.start
     return MARK.fullmatch(text.splitlines(keepends=True)[first - 1])
 
 
@@ -56,7 +56,7 @@ def _placed(text: str, step: Step, name: str, part: str) -> str:
     rows = text.splitlines(keepends=True)
     present = definitions(text)
     if name in present:
-        rows[present[name].first:present[name].end] = [part]
+        rows[present[name].place] = [part]
         return "".join(rows)
     order = [*definitions(whole(step.file))]
     before = order[:order.index(name)]

@@ -8,6 +8,7 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+FILES = ("lora.py", "lora_torch.py")
 FIRST_SCALE = "def scale(alpha, r):\n    return alpha / r\n"  # until "rules" adds a rule
 
 
@@ -62,14 +63,11 @@ def whole(file: str = "lora.py") -> str:
 
 @dataclass(frozen=True)
 class Definition:
-    """A top-level definition of a text: its lines, and how many arguments it has.
-
-    first, end: the numbers of its first line, decorators with it, and of the one after its last.
-    """
+    """A top-level definition of a text: its lines, where they are among the text's, decorators
+    with them, and how many arguments it has."""
 
     text: str
-    first: int
-    end: int
+    place: slice
     arguments: int
 
 
@@ -79,10 +77,11 @@ def definitions(text: str) -> dict[str, Definition]:
     by_name = {}
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            first = min(part.lineno for part in (node, *node.decorator_list)) - 1
-            arguments = len(getattr(node, "args", ast.arguments(args=[])).args)
-            part = "".join(rows[first:node.end_lineno]).rstrip() + "\n"
-            by_name[node.name] = Definition(part, first, node.end_lineno, arguments)
+            first = [*node.decorator_list, node][0].lineno - 1
+            place = slice(first, node.end_lineno)
+            arguments = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
+            part = "".join(rows[place]).rstrip() + "\n"
+            by_name[node.name] = Definition(part, place, arguments)
     return by_name
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
 
-from ..file import HEADS
-from ..steps import whole
+from ..steps import FILES, whole
 
 HERE = Path(__file__).parent
 
@@ -36,5 +35,5 @@ def write_box(target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as box:
         box.writestr("lora-from-scratch.ipynb", nbformat.writes(notebook()))
         box.write(HERE / "test_lora.py", "test_lora.py")
-        for file in HEADS:
+        for file in FILES:
             box.writestr(file, stubs(file))
