@@ -79,15 +79,15 @@ class Examination:
         return any(finding.severity != "note" for finding in self.findings)
 
     def map(self) -> tuple[list[str], list[str], np.ndarray]:
-        """(blocks, parts, ‖ΔW‖ of each, NaN where there is none): where it learned."""
+        """(blocks, parts, the RMS entry of each ΔW, NaN where there is none): where it learned."""
         blocks = list(dict.fromkeys(row.block for row in self.rows))
         parts = list(dict.fromkeys(row.part for row in self.rows))
-        norms = np.full((len(blocks), len(parts)), np.nan)
+        entries = np.full((len(blocks), len(parts)), np.nan)
         for row in self.rows:
             if row.rule == UNUSABLE:
                 continue
-            norms[blocks.index(row.block), parts.index(row.part)] = row.norm
-        return blocks, parts, norms
+            entries[blocks.index(row.block), parts.index(row.part)] = row.rms
+        return blocks, parts, entries
 
     def scales(self) -> list[SharedScale]:
         """The commonest first; without those of unknown s."""
@@ -125,7 +125,7 @@ class Examination:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it; None for what is not known."""
-        rows = [{**vars(row), "norm": row.norm, "stable_rank": row.stable_rank,
+        rows = [{**vars(row), "norm": row.norm, "rms": row.rms, "stable_rank": row.stable_rank,
                  "rank_90": row.rank_holding(0.9), "rank_99": row.rank_holding(0.99),
                  "sigma": row.sigma} for row in self.rows]
         return _plain({"name": self.name, "layout": self.layout, "settings": self.settings,
@@ -168,9 +168,10 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
         first, as in the doctor; ``is_wrong``: whether there are more than notes. ``rows``: one per
         module, with ``layer``, ``r``, ``alpha``, ``scale`` (None if the file does not give it; the
         numbers are then for s = 1), ``rule``, ``shape``, ``dtypes``, ``norm_A``, ``norm_B``,
-        ``norm``, ``singular_values``, ``energy`` (the share of ‖ΔW‖² in the first 1, 2, …),
-        ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A), ``starts`` (that of
-        each known start) and ``moved(start)``. ``map()``: ‖ΔW‖ by block and part.
+        ``norm``, ``rms`` (of ΔW's entries), ``singular_values``, ``energy`` (the share of ‖ΔW‖² in
+        the first 1, 2, …), ``stable_rank``, ``rank_holding(share)``, ``sigma`` (the spread of A),
+        ``starts`` (that of each known start) and ``moved(start)``. ``map()``: ``rms`` by block and
+        part.
         ``beside_start(start)``: how far A moved. ``start``: its initialisation, if known.
         ``report(whole=True)``: everything as text. ``elsewhere()``: the settings in other tools.
         ``as_dict()``: everything for JSON.

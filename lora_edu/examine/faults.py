@@ -161,9 +161,9 @@ FAULTS = (
         remedy="check that the program that will load it supports them"),
     Fault(
         "trained-in-full", "note",
-        find=lambda case: list(case.file.whole),
-        symptom="the file holds weights that are not adapters: trained in full, or saved along "
-                "with it",
+        find=ask.trained_in_full,
+        symptom="the file holds weights that are not adapters, trained in full or saved along "
+                "with it: {numbers} numbers, {share} of the file",
         cause="modules_to_save, trained biases, or an embedding that grew",
         remedy="check that the program that loads the adapter loads them too"),
     Fault(

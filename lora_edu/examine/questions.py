@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
-from math import isclose
+from math import isclose, prod
 from statistics import median, mode
 
 from lora_edu.examine.base import pairing
@@ -42,6 +42,14 @@ WRECKED_BY_RATE = {
              "most likely diverged",
     "remedy": "compare the outputs with the base's, and train again with a tenth of the learning "
               "rate"}
+TRAINED_AS_LISTED = {
+    "symptom": "{modules} were trained in full: {numbers} numbers, {share} of the file",
+    "cause": "the settings list them, or the end of their names, in modules_to_save"}
+TRAINED_HEAD = {
+    "cause": "modules_to_save lists them, because this task ({task}) gives the model a new head",
+    "remedy": "check that the program that loads the adapter loads them too: otherwise the head is "
+              "random, and its predictions are useless"}
+TASKS_WITH_HEAD = {"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"}
 HEADS = {"classifier", "score"}  # PEFT lists both for a classifier, and a model has one
 # How settings are written that say s
 SETTINGS = '{"r": 8, "lora_alpha": 16}'
@@ -262,6 +270,21 @@ def biases_not_saved(case: Case) -> Answer:
     keys = {key.removeprefix(PREFIX) for key in case.file.whole}
     is_saved = any(name + end in keys for name in case.modules for end in ends)
     return [] if is_saved else [trained]
+
+
+def trained_in_full(case: Case) -> Answer:
+    """Weights beside the adapter; the settings' word for them, where they name all of them."""
+    numbers = sum(prod(shape) for shape in case.file.whole.values())
+    words = {"numbers": f"{numbers:,}", "share": f"{100 * numbers / case.file.numbers:.0f} %"}
+    listed = case.settings.get("modules_to_save")
+    heads = tuple(map(str, listed)) if isinstance(listed, list) else ()
+    modules = {key.removeprefix(PREFIX).rpartition(".")[0] for key in case.file.whole}
+    if modules and all(module.endswith(heads) for module in modules):
+        words |= TRAINED_AS_LISTED | {"modules": " and ".join(sorted(modules))}
+        words["task"] = case.settings.get("task_type")
+        if words["task"] in TASKS_WITH_HEAD:
+            words |= TRAINED_HEAD
+    return list(case.file.whole), words
 
 
 def moved_base(case: Case) -> Answer:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
 from lora_edu.formats.layouts import LAYOUTS
+from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
     from lora_edu.examine import Examination
@@ -19,9 +22,13 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
                "base_model", "init_lora")  # in names of the metadata that are worth a line
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
-MANY = 10  # times are no longer told in percent
 NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
 TELLING = 2  # the right angle's way over the shortest, where the length still tells the way
+MOST = 0.9  # of ‖ΔW‖², which most of the update is
+STARTS = {  # by the tools that write such files, the usual one first; all starts for other layouts
+    "diffusers": ("peft_gaussian", "kaiming_uniform"),
+    "kohya": ("kaiming_uniform", "peft_gaussian")}
+MOVED = "  {:<48}{:>8}{:>10}{:>18}"
 
 
 def as_text(examination: Examination, whole: bool) -> str:
@@ -30,8 +37,9 @@ def as_text(examination: Examination, whole: bool) -> str:
         [*head(examination)],
         [*_loading(examination),
          f"Does it do anything? {verdict(examination)}",
+         *_rank(examination),
          f"Is anything wrong? {examination.findings}"],
-        _shortened([*_where(examination)], whole),
+        [*_where(examination, whole)],
         [*_spread(examination)],
         _shortened(_training(examination), whole)]
     if whole:
@@ -83,7 +91,11 @@ def head(examination: Examination) -> Iterator[str]:
     for shared in examination.scales():
         # MLX's files say s alone
         alpha = "" if shared.rule == "scale" else f"α = {shared.alpha:.4g}, "
-        yield (f"r = {shared.r}, {alpha}s = {shared.scale:.4g} by {shared.rule}: "
+        rule = f"by {shared.rule}"
+        if shared.rule == "α = r":
+            alpha = ""
+            rule = "because the file contains no α and loaders then use α = r"
+        yield (f"r = {shared.r}, {alpha}s = {shared.scale:.4g} {rule}: "
                f"{_modules_in_words(shared.modules)}")
 
 
@@ -107,47 +119,106 @@ def _modules_in_words(count: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, or where that has many digits, how many times."""
-    return f"{100 * share:.3g} %" if share < MANY else f"{share:.3g} times"
+    return f"{100 * share:.3g} %"
 
 
-def _where(examination: Examination) -> Iterator[str]:
-    """‖ΔW‖ by part, in the same order as the map."""
-    blocks, parts, norms = examination.map()
-    yield "Where it learned: ‖ΔW‖ (over several blocks: smallest, median, largest)"
-    for part, column in zip(parts, norms.T, strict=True):
+def _rank(examination: Examination) -> Iterator[str]:
+    rows = [row for row in examination.rows if row.is_known]
+    if any(row.norm > 0 for row in rows):
+        yield f"Was the rank needed? {kept(rows, fewest(rows))}."
+
+
+def fewest(rows: list[Row]) -> int:
+    """How many components of every module retain most of ‖ΔW‖², which is not zero."""
+    return next(keep for keep in range(1, 1 + max(row.r for row in rows))
+                if 1 - lost(rows, keep) >= MOST)
+
+
+def kept(rows: list[Row], keep: int) -> str:
+    """What remains where every module keeps so many components, as a sentence without its dot."""
+    counts = {len(row.singular_values) for row in rows}
+    components = f"{keep} of {max(counts)}" if len(counts) == 1 else f"at most {keep}"
+    poorer = sum(row.rank_holding(MOST) > keep for row in rows)
+    in_each = f"at least {percent(MOST)} in each module"
+    if poorer:
+        in_each = f"less than {percent(MOST)} in {poorer} of {_modules_in_words(len(rows))}"
+    return (f"Keeping {components} components in every module retains "
+            f"{percent(1 - lost(rows, keep))} of ‖ΔW‖², {'but' if poorer else 'and'} {in_each}")
+
+
+def most_changed(examination: Examination) -> str:
+    """The modules whose entries changed most, as a sentence; nothing where none changed."""
+    rows = by_change(examination)
+    whole = sum(row.norm**2 for row in rows)
+    names = [f"{on_one_line(row.layer)} ({row.rms:.3g}, {percent(row.norm**2 / whole)} of ‖ΔW‖²)"
+             for row in rows[:3]]
+    return f"The RMS entry is largest in {', '.join(names)}." if rows else ""
+
+
+def by_change(examination: Examination) -> list[Row]:
+    """The modules that changed, the largest RMS entry first."""
+    rows = [row for row in examination.rows if row.norm > 0 and row.rule != UNUSABLE]
+    return sorted(rows, key=lambda row: -row.rms)
+
+
+def _where(examination: Examination, whole: bool) -> Iterator[str]:
+    """The modules that changed most, and if the whole is asked for, each part, as in the map."""
+    if by_change(examination):
+        yield textwrap.fill(f"Where did it learn? {most_changed(examination)}", 100,
+                            subsequent_indent="  ")
+    if not whole:
+        return
+    blocks, parts, entries = examination.map()
+    yield "  ΔW’s RMS entry by part (over several blocks: smallest, median, largest)"
+    for part, column in zip(parts, entries.T, strict=True):
         known = column[np.isfinite(column)]
         if known.size:
             quantiles = [0, 0.5, 1] if known.size > 1 else [1]
-            norms_in_words = ", ".join(f"{norm:.3g}" for norm in np.quantile(known, quantiles))
+            in_words = ", ".join(f"{entry:.3g}" for entry in np.quantile(known, quantiles))
             strongest = on_one_line(blocks[np.nanargmax(column)])
             of_block = f" ({strongest})" if strongest else ""
-            yield f"  {on_one_line(part):<40} {norms_in_words}{of_block}"
+            yield f"  {on_one_line(part):<40} {in_words}{of_block}"
 
 
 def _spread(examination: Examination) -> Iterator[str]:
-    """A compared with its start, or with all starts where the file names none."""
-    if not any(row.starts for row in examination.rows):
+    """A compared with its start, or with each that it may have had."""
+    if not any(row.starts and row.is_known for row in examination.rows):
         return
-    starts = START_WORDS if examination.start is None else [examination.start]
-    of_each = "" if examination.start else ", for each known initialisation"
-    yield f"How far A moved{of_each}"
-    for start in starts:
-        yield textwrap.fill(f"{START_WORDS[start]}: {beside_start(examination, start)}", 100,
-                            initial_indent="  ", subsequent_indent="    ")
+    yield f"How far A moved. {norms_now(examination)}"
+    yield MOVED.format("if A was initialised as", "spread", "at least", "at a right angle")
+    for start in starts_of(examination):
+        yield MOVED.format(START_WORDS[start], *beside_start(examination, start))
 
 
-def beside_start(examination: Examination, start: str) -> str:
-    """A's spread relative to such a start, and how far A moved if it began there."""
+def norms_now(examination: Examination) -> str:
+    """How far B moved, and A's norm to compare it with, as a sentence."""
+    rows = [row for row in examination.rows if row.is_known and row.starts]
+    norm_A = np.median([row.norm_A for row in rows])
+    norm_B = np.median([row.norm_B for row in rows])
+    return (f"B starts at zero by default, so it moved by its norm, {norm_B:.3g}; A’s norm is "
+            f"{norm_A:.3g} (medians of modules).")
+
+
+def starts_of(examination: Examination) -> tuple[str, ...]:
+    """The start that the file names, or else each that it may have had, the usual one first."""
+    if examination.start:
+        return (examination.start,)
+    return STARTS.get(examination.layout, tuple(START_WORDS))
+
+
+def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:
+    """(A's spread, how far A moved at least, and how far if at a right angle to such a start).
+
+    The spread is in that of the start and the others in percent of A's initial norm; a dash where
+    A's norm does not tell.
+    """
     beside = examination.beside_start(start)
-    text = f"A’s spread is {beside.ratio:.3g} times this initialisation’s (median of modules). "
+    ratio = f"{beside.ratio:.3g}"
     if beside.at_least == 0:
-        return text + "A's norm does not tell how far A moved from it"
-    of = "" if beside.at_least >= MANY else "of "
-    text += f"From it, A moved at least {percent(beside.at_least)} {of}its initial norm"
-    if beside.about <= TELLING * beside.at_least:
-        return f"{text}; {percent(beside.about)} if at a right angle"
-    return f"{text}; its norm does not tell how much farther"
+        return ratio, "–", "–"
+    at_least = f"{math.floor(100 * beside.at_least)} %"
+    is_told = beside.about <= TELLING * beside.at_least
+    return ratio, at_least, f"{100 * beside.about:.0f} %" if is_told else "–"
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:

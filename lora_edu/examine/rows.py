@@ -60,6 +60,11 @@ class Row:
         return float(np.linalg.norm(self.singular_values))
 
     @property
+    def rms(self) -> float:
+        """The root mean square of ΔW's entries, ‖ΔW‖/√(d·k), which a larger matrix leaves alone."""
+        return self.norm / np.sqrt(np.prod(self.shape)) if self.shape else np.nan
+
+    @property
     def is_known(self) -> bool:
         """Whether there are numbers."""
         return bool(np.isfinite(self.singular_values).all())

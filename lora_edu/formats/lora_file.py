@@ -77,16 +77,17 @@ class Module:
 class LoraFile:
     """A file with its settings.
 
-    name: of the file. files: what was read. modules: by their names in a report. whole: keys of
-    what is no adapter. adapters: names of adapters in the keys. fault: why settings cannot be used.
-    alpha: given from outside, for modules that have none.
+    name: of the file. files: what was read. numbers: how many. modules: by their names in a report.
+    whole: the shapes of what is no adapter, by key. adapters: names of adapters in the keys. fault:
+    why settings cannot be used. alpha: given from outside, for modules that have none.
     """
 
     name: str
     files: tuple[Path, ...]
     layout: Layout
+    numbers: int
     modules: dict[str, Module]
-    whole: tuple[str, ...]
+    whole: dict[str, tuple[int, ...]]
     adapters: tuple[str, ...]
     metadata: dict[str, str]
     settings: Settings
@@ -189,7 +190,9 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
     if understood.values.get("target_parameters"):
         modules = {key: _of_experts(module, understood.configs)
                    for key, module in modules.items()}
-    return LoraFile(name, files, row, modules, whole, adapters, metadata, understood, fault, alpha)
+    numbers = sum(math.prod(tensor.shape) for tensor in held.values())
+    return LoraFile(name, files, row, numbers, modules, whole, adapters, metadata, understood,
+                    fault, alpha)
 
 
 def _bytes(argument: str, value: Any) -> bytes:
@@ -223,9 +226,9 @@ def _understood(settings: bytes | Mapping | None, row: Layout,
 
 
 def _modules(held: dict[str, Tensor], row: Layout, models: tuple[str, ...]) -> tuple:
-    """(modules by name, keys of what is no adapter, names of adapters in the keys)."""
+    """(modules by name, shapes of what is no adapter, names of adapters in the keys)."""
     parts = defaultdict(dict)
-    whole = []
+    whole = {}
     adapters = set()
     for key, tensor in held.items():
         modern = _as_written_now(key)
@@ -241,15 +244,15 @@ def _modules(held: dict[str, Tensor], row: Layout, models: tuple[str, ...]) -> t
             number = tensors.wide(tensor.raw(), tensor.dtype).item()
             parts[modern.removesuffix(ALPHA)]["alpha"] = number
         else:
-            whole.append(key)
+            whole[key] = tensor.shape
     modules = {}
     for name, fields in parts.items():
         model, layer = row.split(name, models)
         if fields.keys() == {"alpha"}:
-            whole.append(name + ALPHA)
+            whole[name + ALPHA] = ()
         else:
             modules[name if len(row.models) > 1 else layer] = Module(layer, model, **fields)
-    return modules, tuple(whole), tuple(sorted(adapters - {None}))
+    return modules, whole, tuple(sorted(adapters - {None}))
 
 
 def _as_written_now(key: str) -> str:

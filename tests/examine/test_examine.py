@@ -39,6 +39,7 @@ def test_the_numbers_are_those_of_pefts_update(tmp_path, layout, rule, dtype):
         values = np.linalg.svd(update, compute_uv=False)[:row.r]
         np.testing.assert_allclose(row.singular_values, values, rtol=1e-6, atol=1e-7 * values[0])
         assert row.norm == pytest.approx(np.linalg.norm(update), rel=1e-6)
+        assert row.rms == pytest.approx(np.sqrt(np.mean(update**2)), rel=1e-6)
         energy = np.cumsum(values**2) / np.sum(values**2)
         np.testing.assert_allclose(row.energy, energy, atol=1e-6)
         assert row.rank_holding(0.9) == 1 + np.searchsorted(energy, 0.9)

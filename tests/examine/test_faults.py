@@ -186,7 +186,12 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
             tmp_path, in_peft(), settings={"modules_to_save": ["classifier", "score"]},
             change=lambda tensors, head=head: tensors | {
                 f"base_model.model.{head}.weight": torch.ones(2, 2)})
-        assert [finding.name for finding in examine(source).findings] == ["trained-in-full"]
+        [finding] = examine(source).findings
+        assert finding.name == "trained-in-full"
+        assert finding.symptom.startswith(f"{head} were trained in full: 4 numbers, ")
+        share = 4 / sum(tensor.numel() for tensor in load_file(
+            source / "adapter_model.safetensors").values())
+        assert f", {100 * share:.0f} % of the file" in finding.symptom
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save, save_file
 
 from lora_book.your_adapter import SAMPLE, figures
 from lora_edu.explore.plain_figure import validate
-from lora_edu.formats.convention import A_STARTS
+from lora_edu.formats.convention import A_STARTS, START_WORDS
 from tests.lora_book.figure_words import headline, reading
 from tests.lora_book.oracles import apart, of_rank
 
@@ -26,6 +26,8 @@ def delta(name):
     return SETTINGS["lora_alpha"] / R * B @ A
 
 
+ENTRIES = {name.removeprefix("base_model.model."): np.sqrt(np.mean(delta(name)**2))
+           for name in NAMES}
 NORMS = {name.removeprefix("base_model.model."): np.linalg.norm(delta(name)) for name in NAMES}
 
 
@@ -34,16 +36,28 @@ def sample():
     return figures.adapter()
 
 
-def test_the_map_has_each_norm_in_its_cell(sample):
+def test_the_map_has_each_rms_entry_in_its_cell(sample):
     blocks, parts, _ = sample.map()
     for i, block in enumerate(blocks):
         for j, part in enumerate(parts):
             norm = NORMS[f"{block}.{part}"]
+            rms = np.sqrt(np.mean(delta(f"base_model.model.{block}.{part}")**2))
             shown = figures.where(sample, i, j)
-            assert shown["data"][0]["z"][j, i] == round(100 * norm / max(NORMS.values()))
+            assert shown["data"][0]["z"][j, i] == round(100 * rms / max(ENTRIES.values()))
             share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
-            says = f"{block}.{part}, has ‖ΔW‖ = {norm:.3g} and {share:.3g} % "
-            assert says in headline(shown)
+            assert (f"{block}.{part}: RMS entry {rms:.3g}, ‖ΔW‖ = {norm:.3g}, {share:.3g} % "
+                    in headline(shown))
+
+
+def test_the_frame_starts_on_the_module_whose_entries_changed_most(sample):
+    blocks, parts, _ = sample.map()
+    block, part = figures.frame(sample)
+    assert f"{blocks[block]}.{parts[part]}" == max(ENTRIES, key=ENTRIES.get)
+    row = figures.with_numbers(sample)[figures.strongest(sample)]
+    assert (row.block, row.part) == (blocks[block], parts[part])
+    first, second, third = sorted(ENTRIES, key=ENTRIES.get)[:-4:-1]
+    sentence = figures.caption(sample)
+    assert sentence.index(first) < sentence.index(second) < sentence.index(third)
 
 
 @pytest.mark.parametrize("keep", range(1, R + 1))
@@ -56,30 +70,45 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     of_kept, of_lost = shown["data"]
     np.testing.assert_allclose(of_kept["y"], values[:keep], rtol=1e-6)
     np.testing.assert_allclose(of_lost["y"], values[keep:R], rtol=1e-6)
-    in_words = (f"{100 * lost**2:.3g} % of ‖ΔW‖² ({100 * lost:.3g} % of" if keep < R else
-                "0 % of ‖ΔW‖² (0 % of ‖ΔW‖)")
-    assert in_words in reading(shown)
-    assert f" retains {100 * (1 - lost**2):.3g} % of ‖ΔW‖²" in headline(shown)
+    assert f"{row.layer} retains {100 * (1 - lost**2):.3g} % of its" in reading(shown)
+    squares = [np.linalg.svd(delta(name), compute_uv=False)**2 for name in NAMES]
+    kept = [sum(of_one[:keep]) / sum(of_one) for of_one in squares]
+    over_all = sum(sum(of_one[:keep]) for of_one in squares) / sum(map(sum, squares))
+    poorer = sum(share < 0.9 for share in kept)
+    in_each = f"but less than 90 % in {poorer} of" if poorer else "and at least 90 % in each"
+    assert (f"Keeping {keep} of {R} components in every module retains {100 * over_all:.3g} % of "
+            f"‖ΔW‖², {in_each}" in headline(shown))
+    assert (figures.enough(sample) <= keep) == (over_all >= 0.9)
 
 
-@pytest.mark.parametrize(("drawn_by", "start"), figures.STARTS.items())
-def test_the_spread_of_A_is_that_of_its_entries(sample, drawn_by, start):
+@pytest.mark.parametrize("start", A_STARTS)
+def test_the_spread_of_A_is_that_of_its_entries(sample, start):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS[start](R, a.shape[1]) for a in A]
-    spread = f"A’s spread is {np.median(ratios):.3g} times this initialisation’s"
-    row = f"<td>{drawn_by}</td><td>{spread}"
+    row = f"<td>{START_WORDS[start]}</td><td>{np.median(ratios):.3g}</td>"
+    norm_B = np.median([np.linalg.norm(TENSORS[f"{name}.lora_B.weight"].astype(float))
+                        for name in NAMES])
     for named, rows in ((start, 1), (None, 3)):  # the file's, or each where it names none
         table = figures.how_far(replace(sample, start=named))
         assert row in table and table.count("<tr><td>") == rows
+        assert f"moved by its norm, {norm_B:.3g};" in table
+
+
+def test_the_initialisation_of_the_tools_that_write_a_layout_is_first(sample):
+    first_words = {layout: figures.how_far(replace(sample, start=None, layout=layout))
+                   .partition("<tr><td>")[2][:10] for layout in ("diffusers", "kohya")}
+    assert first_words == {"diffusers": "N(0, 1/r²)", "kohya": "U(±1/√k), "}
 
 
 def test_the_scale_is_told_to_each_tool(sample):
     norm = np.sqrt(sum(value**2 for value in NORMS.values()))
     s = SETTINGS["lora_alpha"] / R
     text = figures.strengths(sample)
-    assert f"r = {R}, s = {s:g}. ‖ΔW‖ over all modules is {norm:.3g}." in text
-    assert f"<td>PEFT</td><td>α {s * R:.3g}</td>" in text
-    assert f"<td>MLX</td><td>scale {s:g}</td>" in text
+    assert f"Every module has r = {R} and s = {s:g}. ‖ΔW‖ over all modules is {norm:.3g}." in text
+    assert f"<td>PEFT</td><td>r {R}, α {s * R:.3g}</td>" in text.partition("<details>")[0]
+    others = text.partition("<details>")[2]
+    assert f"<td>MLX</td><td>r {R}, scale {s:g}</td>" in others
+    assert f"<td>diffusers, SD</td><td>cannot give s = {s:g} (it always has s = 1)</td>" in others
 
 
 def zero_B(key, values):
@@ -100,13 +129,15 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "times", "modules is 0 exactly"]),
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "its norm, 0;",
+                        "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
     (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ over all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "retains", "times", "does not give the scale s"])])
+    (unchanged, {}, ["‖ΔW‖", "retains", "The first row is the most likely one",
+                     "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},
               tmp_path / "adapter_model.safetensors")

@@ -10,19 +10,34 @@ from urllib.parse import quote
 import numpy as np
 
 from lora_book.shared.axes import labelled
-from lora_book.shared.style import PALE, figure, heat, marks, words
+from lora_book.shared.style import PALE, coloured, figure, heat, marks, words
 from lora_book.shared.tool_rows import ROWS, written
 from lora_book.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
-from lora_edu.examine.report import beside_start, head, percent, verdict
-from lora_edu.examine.rows import lost
+from lora_edu.examine.report import (
+    beside_start,
+    by_change,
+    fewest,
+    head,
+    kept,
+    most_changed,
+    norms_now,
+    percent,
+    starts_of,
+    verdict,
+)
 from lora_edu.explore.words import number
+from lora_edu.formats.convention import START_WORDS, TOOLS, Convention, convention
 
-STARTS = {"kohya, PEFT, MLX": "kaiming_uniform", "diffusers": "peft_gaussian",
-          "Keras": "he_uniform"}
 LONGEST = 18  # letters of a name beside the map
 ROW = 24  # px of the map
 NAMED = 3  # modules without numbers, in a headline
+UPRIGHT = 10  # labels below the map; more of them lie on their side
+SHADES = (PALE, "rgba(64,143,121,0.54)", "delta")  # of 0, half of the map's largest, and all
+OF_IMAGES = ("diffusers, SD", "diffusers, Flux", "kohya", "ai-toolkit", "OneTrainer")
+READERS = {  # the tools that train or load each layout
+    "peft": tuple(name for name in ROWS if TOOLS[name].writes_peft),
+    "diffusers": OF_IMAGES, "kohya": OF_IMAGES, "mlx": ("MLX",)}
 # What tells a block from others: its numbers, and the part of the model where there are several
 TELLING = re.compile(r"(?<!text_model.)(?<![a-z])(?:te\d?|text_encoder|encoder|decoder|down|mid|up|"
                      r"input|middle|output|double|single)(?![a-z])|\d+")
@@ -43,7 +58,8 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
         f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
-    none = f"<li>None of the {len(adapter.findings.tested)} faults we look for was found.</li>"
+    none = (f"<li>None of the {len(adapter.findings.tested)} faults we look for was found. The "
+            "saved report lists them.</li>")
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"
@@ -63,8 +79,21 @@ def with_numbers(adapter: Examination) -> list[Row]:
 
 
 def strongest(adapter: Examination) -> int:
-    """The index of the module with the largest ΔW among them, or 0 if there are none."""
-    return int(np.argmax([row.norm for row in with_numbers(adapter)] or [0]))
+    """The index of the module whose entries changed most among them, or 0 if none did."""
+    changed = by_change(adapter)
+    return with_numbers(adapter).index(changed[0]) if changed else 0
+
+
+def frame(adapter: Examination) -> tuple[int, int]:
+    """Its place on the map: (block, part)."""
+    blocks, parts, _ = adapter.map()
+    row = next(iter(by_change(adapter)), adapter.rows[0])
+    return blocks.index(row.block), parts.index(row.part)
+
+
+def enough(adapter: Examination) -> int:
+    """How many components of every module retain most of ‖ΔW‖²; 1 if it is zero."""
+    return fewest(with_numbers(adapter)) if by_change(adapter) else 1
 
 
 def ranks(adapter: Examination) -> list[int]:
@@ -84,9 +113,9 @@ def taps(adapter: Examination) -> tuple[str, str] | None:
 
 
 def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
-    """‖ΔW‖ by block and part of a block, with a headline about one of the modules."""
-    blocks, parts, norms = adapter.map()
-    longest = np.nanmax(norms, initial=0.0) or 1.0
+    """ΔW's RMS entry by block and part, with a headline about one of the modules."""
+    blocks, parts, entries = adapter.map()
+    largest = np.nanmax(entries, initial=0.0) or 1.0
     known = with_numbers(adapter)
     row = next((row for row in adapter.rows
                 if (row.block, row.part) == (blocks[block], parts[part])), None)
@@ -95,29 +124,46 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     elif not row.is_known:
         title = f"{row.layer} has no usable numbers: see the findings above"
     else:
-        share = row.norm**2 / (np.nansum(norms**2) or 1.0)
-        title = (f"Module {known.index(row)}, {row.layer}, has ‖ΔW‖ = {number(row.norm)} and "
-                 f"{percent(share)} of the total ‖ΔW‖²")
+        share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
+        title = (f"Module {known.index(row)}, {row.layer}: RMS entry {number(row.rms)}, "
+                 f"‖ΔW‖ = {number(row.norm)}, {percent(share)} of the total ‖ΔW‖²")
     names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
-    short = ["<br>".join(TELLING.findall(block)) for block in blocks]
+    short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers
-    shades = np.nan_to_num(100 * norms.T / longest, nan=-100)
-    values = [[None if np.isnan(norm) else float(f"{norm:.4g}") for norm in part_norms]
-              for part_norms in norms.T]
+    shades = np.nan_to_num(100 * entries.T / largest, nan=-100)
+    values = [[None if np.isnan(entry) else float(f"{entry:.4g}") for entry in of_part]
+              for of_part in entries.T]
     layers = {(row.block, row.part): row.layer for row in adapter.rows}
     cell_names = [[layers.get((block, part)) for block in blocks] for part in parts]
     traces = [
-        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="‖ΔW‖",
+        heat(shades, -100, 100, ["rgba(0,0,0,0)", PALE, "delta"], name="RMS entry",
              customdata=values, text=cell_names),
-        words(*np.argwhere(norms == 0).T, "0"),
+        words(*np.argwhere(entries == 0).T, "0"),
         marks([block], [part], "rose", "square-open", 16, stroke=3, name="chosen")]
+    legend = zip(SHADES, (0, largest / 2, largest), strict=True)
+    squares = [f"{coloured('■', shade)} {entry:.2g}" for shade, entry in legend]
+    is_upright = len(blocks) <= UPRIGHT or not any(re.search("[a-z]", name) for name in short)
     return figure(
         traces, title,
-        [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "tickangle": 0,
-          "automargin": True, **_ticks(short, 10)}],
+        [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "automargin": True,
+          "tickangle": 0 if is_upright else -90, **_ticks(short, UPRIGHT if is_upright else 24)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. The largest ‖ΔW‖ of a module is {number(longest)}")
+        f"{title}. The largest RMS entry of a module is {number(largest)}",
+        headings=["RMS entry of ΔW:  " + "   ".join(squares)])
+
+
+def caption(adapter: Examination) -> str:
+    """The modules that changed most, and how to read the map."""
+    return (f"{most_changed(adapter)} 0 marks an update of exactly zero. A blank cell has no "
+            "adapter or no usable values. The frame marks the module described above.").strip()
+
+
+def _short(block: str) -> str:
+    """What tells a block from others: "up 1.0.0" of a U-Net's, 5 of a language model's."""
+    telling = TELLING.findall(block)
+    numbers = ".".join(part for part in telling if part.isdigit())
+    return " ".join([*(part for part in telling if not part.isdigit()), numbers])
 
 
 def _ticks(names: Sequence[str], most: int) -> dict:
@@ -134,9 +180,8 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
                       "No module has usable numbers")
     row = rows[module]
     values = row.singular_values
-    share = lost([row], keep)
-    title = (f"Keeping {min(keep, len(values))} of {len(values)} components retains "
-             f"{percent(1 - share)} of ‖ΔW‖²")
+    title = kept(rows, keep)
+    own = row.energy[min(keep, len(values)) - 1]
     at = np.arange(1, len(values) + 1)
     most = len(ranks(adapter))
     hover = "σ%{x} = %{y:.3g}<extra></extra>"
@@ -147,30 +192,32 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     return figure(
         traces, title,
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
-        [labelled("singular value of ΔW", 0, 1.08 * float(values[0]))],
-        f"{row.layer}: {title}. The omitted components contain {percent(share)} of ‖ΔW‖² "
-        f"({percent(np.sqrt(share))} of ‖ΔW‖). The same cut in every module loses "
-        f"{percent(lost(rows, keep))} of ‖ΔW‖²",
-        headings=[row.layer])
+        [labelled("singular value of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
+        f"{title}. {row.layer} retains {percent(own)} of its ‖ΔW‖²",
+        headings=[f"{row.layer}:<br>{percent(own)} of its ‖ΔW‖² retained"])
 
 
 def how_far(adapter: Examination) -> str:
-    """A's spread relative to its initial spread, and how far A moved, as HTML.
-
-    If the file names no initialisation, the table has a row for each.
-    """
+    """B's norm, A's spread relative to its initial spread, and how far A moved, as HTML."""
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
         return "<p>No module has an A that is initialised at random.</p>"
-    rows = [(drawn_by, beside_start(known, start)) for drawn_by, start in STARTS.items()
-            if adapter.start in (None, start)]
+    starts = starts_of(adapter)
+    rows = [(START_WORDS[start], *beside_start(known, start)) for start in starts]
+    first = ""
+    if len(starts) > 1:
+        first = (" The file does not say how A was initialised. Read the row of the tool that "
+                 "trained it. The first row is the most likely one.")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:
         named = ", ".join(unknown[:NAMED])
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
-    return _table("if A was initialised as in", "then", rows) + note
+    return (f"<p>{norms_now(known)}{first}</p>"
+            + _table(["if A was initialised as", "spread of A, relative to its initial spread",
+                      "A moved at least (of its initial norm)",
+                      "if at a right angle to its initial value"], rows) + note)
 
 
 def strengths(adapter: Examination) -> str:
@@ -181,20 +228,36 @@ def strengths(adapter: Examination) -> str:
         return ("<p>No scale s is above 0: see the findings above.</p>" if scales else
                 "<p>The file does not give the scale s: see the findings above.</p>")
     norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
-    text = (f"The most common setting is r = {yours.r}, s = {number(yours.scale)}. "
-            f"‖ΔW‖ over all modules is {number(norm)}.")
+    setting = f"r = {yours.r} and s = {number(yours.scale)}"
+    text = f"Every module has {setting}."
     if len(scales) > 1:
-        text += f" Other modules differ in r or s. There are {len(scales)} pairs of r and s in all."
-    rows = [(name, written(yours, name)) for name in ROWS]
-    return f"<p>{text}</p>" + _table("tool", "setting", rows)
+        text = f"The most common of {len(scales)} pairs of r and s is {setting}."
+    text += f" ‖ΔW‖ over all modules is {number(norm)}."
+    readers = READERS.get(adapter.layout, ())
+    others = [name for name in ROWS if name not in readers]
+    tables = [_table(["tool", "setting"], [(name, _setting(yours, name)) for name in names])
+              for names in (readers, others)]
+    if not readers:
+        return f"<p>{text}</p>{tables[1]}"
+    return (f"<p>{text}</p>{tables[0]}<details><summary>Other tools</summary>{tables[1]}</details>")
 
 
-def _table(first: str, second: str, rows: list[tuple[str, str]]) -> str:
-    """Two columns, as HTML."""
-    cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>"
-                    for name, text in rows)
-    return (f"<table><thead><tr><th>{first}</th><th>{second}</th></tr></thead>"
-            f"<tbody>{cells}</tbody></table>")
+def _setting(yours: Convention, name: str) -> str:
+    """Rank and scale as a tool writes them, or that it cannot."""
+    if TOOLS[name].asks_for:
+        return f"r {yours.r}, {written(yours, name)}"
+    always = convention(name, yours.r).scale
+    if np.isclose(always, yours.scale):
+        return f"r {yours.r}, which always has s = {number(always)}"
+    return f"cannot give s = {number(yours.scale)} (it always has s = {number(always)})"
+
+
+def _table(titles: list[str], rows: list[tuple[str, ...]]) -> str:
+    """A column for each title, as HTML."""
+    heads = "".join(f"<th>{title}</th>" for title in titles)
+    lines = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+    body = "".join(f"<tr>{cells}</tr>" for cells in lines)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _empty(title: str) -> dict:

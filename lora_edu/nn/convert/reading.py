@@ -51,8 +51,9 @@ def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adap
     file = lora_file.read(source, models=() if only is None else (only,))
     if file.whole and not lora_only:
         raise ValueError(f"all tensors must belong to plain LoRA in {file.layout.name}'s layout, "
-                         f"got {file.whole[0]!r} and {len(file.whole) - 1} more that were trained "
-                         "in full or have unknown names; lora_only=True (--lora-only) skips them")
+                         f"got {next(iter(file.whole))!r} and {len(file.whole) - 1} more that were "
+                         "trained in full or have unknown names; lora_only=True (--lora-only) "
+                         "skips them")
     model = _model(file, only)
     with naming(file.files[-1]):
         config = _config(file, model)
