@@ -84,7 +84,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         tells = page.get_by_text("Every module has r = 4 and s = 0.5. ‖ΔW‖ over all modules is")
         assert tells.last.is_visible()
         assert page.locator(".py-files input").evaluate("({ files }) => files.length")
-        expect(page.locator(".of-sample")).to_be_hidden()
+        expect(page.locator(".of-sample:visible")).to_have_count(0)
     expect(page.locator(".py-files [role=status]")).to_contain_text(
         "Ignored: README.md, tokenizer_config.json.")
     components = page.locator("figure[data-name=components]:visible")
@@ -94,7 +94,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "this must be a safetensors file, but it is a pickle")
     assert headlines(page) == sample
-    expect(page.locator(".of-sample")).to_be_visible()
+    expect(page.locator(".of-sample:visible")).to_have_count(2)
 
 
 def test_a_tap_on_the_map_chooses_a_module(visit):
