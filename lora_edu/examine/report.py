@@ -216,9 +216,9 @@ def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:
     ratio = f"{beside.ratio:.3g}"
     if beside.at_least == 0:
         return ratio, "–", "–"
-    at_least = f"{math.floor(100 * beside.at_least)} %"
+    at_least = f"{math.floor(100 * beside.at_least):,} %"
     is_told = beside.about <= TELLING * beside.at_least
-    return ratio, at_least, f"{100 * beside.about:.0f} %" if is_told else "–"
+    return ratio, at_least, f"{100 * beside.about:,.0f} %" if is_told else "–"
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:

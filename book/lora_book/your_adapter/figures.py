@@ -127,7 +127,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}: RMS entry {number(row.rms)}, "
                  f"‖ΔW‖ = {number(row.norm)}, {percent(share)} of the total ‖ΔW‖²")
-    names = [name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}" for name in parts]
+    names = [_cut(name) for name in parts]
     short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers
     shades = np.nan_to_num(100 * entries.T / largest, nan=-100)
@@ -150,13 +150,17 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
         f"{title}. The largest RMS entry of a module is {number(largest)}",
-        headings=["RMS entry of ΔW:  " + "   ".join(squares)])
+        headings=["RMS entry  " + "  ".join(squares)])
 
 
 def caption(adapter: Examination) -> str:
     """The modules that changed most, and how to read the map."""
     return (f"{most_changed(adapter)} 0 marks an update of exactly zero. A blank cell has no "
             "adapter or no usable values. The frame marks the module described above.").strip()
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}"
 
 
 def _short(block: str) -> str:
@@ -194,7 +198,7 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
         [labelled("singular value of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
         f"{title}. {row.layer} retains {percent(own)} of its ‖ΔW‖²",
-        headings=[f"{row.layer}:<br>{percent(own)} of its ‖ΔW‖² retained"])
+        headings=[f"{_short(row.block)} {_cut(row.part)}: {percent(own)} of its ‖ΔW‖²".strip()])
 
 
 def how_far(adapter: Examination) -> str:
@@ -207,7 +211,7 @@ def how_far(adapter: Examination) -> str:
     first = ""
     if len(starts) > 1:
         first = (" The file does not say how A was initialised. Read the row of the tool that "
-                 "trained it. The first row is the most likely one.")
+                 "trained it. The first row is the usual one for this layout.")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:
@@ -248,7 +252,7 @@ def _setting(yours: Convention, name: str) -> str:
         return f"r {yours.r}, {written(yours, name)}"
     always = convention(name, yours.r).scale
     if np.isclose(always, yours.scale):
-        return f"r {yours.r}, which always has s = {number(always)}"
+        return f"r {yours.r} (s is always {number(always)})"
     return f"cannot give s = {number(yours.scale)} (it always has s = {number(always)})"
 
 
