@@ -83,13 +83,13 @@ def test_the_numbers_of_anybodys_figure_are_whole(opened):
         assert ("colour" in head) == (kind == "levels")
 
 
-def test_the_map_of_a_file_gives_its_norms(opened):
+def test_the_map_of_a_file_gives_its_entries(opened):
     """And not the levels of its colours."""
     adapter = figures.adapter()
     root = opened(show(figures.where(adapter), name="learned").html()).show("learned")
     press(root, "numbers")
-    norms = {row[-1]: float(row[3]) for row in table(root) if row[0] == "‖ΔW‖" and row[3]}
-    assert norms == pytest.approx({row.layer: row.norm for row in adapter.rows}, rel=1e-3)
+    entries = {row[-1]: float(row[3]) for row in table(root) if row[0] == "RMS entry" and row[3]}
+    assert entries == pytest.approx({row.layer: row.rms for row in adapter.rows}, rel=1e-3)
 
 
 BELOW_CAPTION = """(root) => root.getBoundingClientRect().bottom
