@@ -43,7 +43,7 @@ class Clone:
 
 
 def settings_of(text: bytes) -> dict | None:
-    """The settings of one text, or None where it is none of PEFT's LoRA or of MLX."""
+    """The settings of one text, or None where it is none of PEFT's or MLX's LoRA."""
     try:
         held = json.loads(text)
     except ValueError:
@@ -52,9 +52,11 @@ def settings_of(text: bytes) -> dict | None:
         values = {name: held.get(name) for name in FIELDS}
         values["patterns"] = any(held.get(name) for name in PATTERNS)
         return {"tool": "PEFT", **values}
-    if isinstance(mlx := held.get("lora_parameters"), dict):
-        dora = held.get("fine_tune_type") == "dora"
-        return {"tool": "MLX", "r": mlx.get("rank"), "scale": mlx.get("scale"), "use_dora": dora}
+    mlx = held.get("lora_parameters")
+    kind = held.get("fine_tune_type", "lora")
+    if isinstance(mlx, dict) and kind != "full":
+        scale = mlx.get("scale")
+        return {"tool": "MLX", "r": mlx.get("rank"), "scale": scale, "use_dora": kind == "dora"}
     return None
 
 
