@@ -266,10 +266,10 @@ def test_own_values_are_computed(visit, page):
 
 
 REFUSED = {  # what is typed into the box of r, or of α → what the page says
-    ("r", "1e9"): "Here is r = 6 again. With r = 1000000000: ",
-    ("r", "2.5"): "Here is r = 6 again: it must be a whole number, at least 1.",
-    ("α", ""): "Here is α = 2.5 again: it must be a number.",
-    ("α", "-1"): "Here is α = 2.5 again. With α = -1: ValueError: alpha must be",
+    ("r", "1e9"): "r is 6 again. With r = 1000000000: ",
+    ("r", "2.5"): "r is 6 again: it must be a whole number, at least 1.",
+    ("α", ""): "α is 2.5 again: it must be a number.",
+    ("α", "-1"): "α is 2.5 again. With α = -1: ValueError: alpha must be",
 }
 STATE = """(root) => ({
   boxes: [...root.querySelectorAll(".py-own")].map((box) => box.value),
