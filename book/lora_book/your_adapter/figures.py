@@ -30,7 +30,7 @@ from lora_edu.examine.report import (
 from lora_edu.explore.words import number
 from lora_edu.formats.convention import START_WORDS, TOOLS
 
-LONGEST = 18  # letters of a name beside the map
+LONGEST = 20  # letters of a name beside the map
 ROW = 24  # px of the map
 NAMED = 3  # modules without numbers, in a headline
 UPRIGHT = 10  # labels below the map; more of them lie on their side
