@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 # A question's answer: the parts, or the names of modules, that show the fault; or
 # (list, {placeholder: text}), where the words differ from case to case
 Answer = list | tuple[list, dict[str, Any]]
+SHOWN = 3  # places of a finding; one more is shown, not counted
 SEVERITIES = ("error", "warning", "note")  # cannot work; hardly meant; look whether it is meant
 
 
@@ -27,8 +28,9 @@ class Finding(NamedTuple):
     @property
     def places(self) -> str:
         """Where it is, in words."""
-        more = f" and {len(self.where) - 3} more" if len(self.where) > 3 else ""
-        return ", ".join(map(on_one_line, self.where[:3])) + more
+        shown = self.where if len(self.where) <= SHOWN + 1 else self.where[:SHOWN]
+        more = f" and {len(self.where) - SHOWN} more" if shown != self.where else ""
+        return ", ".join(map(on_one_line, shown)) + more
 
     def __str__(self) -> str:
         return (f"{self.severity}: {self.symptom} [{self.name}]\n"

@@ -28,6 +28,9 @@ from lora_edu.formats.lora_file import UNUSABLE, LoraFile, read
 __all__ = ["examine"]
 
 METHODS_OF_BA = ("LoRA", "DoRA")  # of which s·B·A is at least a part
+STARTS = {  # by the tools that write such files, the usual one first; all starts for other layouts
+    "diffusers": ("peft_gaussian", "kaiming_uniform"),
+    "kohya": ("kaiming_uniform", "peft_gaussian")}
 
 
 class Stopped(Exception):
@@ -115,8 +118,16 @@ class Examination:
         strength = checks.number("strength", strength, above=0.0)
         for shared in self.scales():
             if shared.scale > 0:
-                return convention("a plain scale", shared.r, scale=shared.scale * strength)
+                widths = [row.shape[1] for row in self.rows if row.shape and row.r == shared.r]
+                return convention("a plain scale", shared.r, scale=shared.scale * strength,
+                                  start=self.likely_starts()[0], k=int(np.median(widths)))
         return None
+
+    def likely_starts(self) -> tuple[str, ...]:
+        """How A began, if the file says so, or else each way it may have, the usual one first."""
+        if self.start:
+            return (self.start,)
+        return STARTS.get(self.layout, tuple(A_STARTS))
 
     def elsewhere(self) -> dict[str, str]:
         """{tool: the settings that give the commonest rank and scale there}; see convention."""

@@ -162,10 +162,11 @@ FAULTS = (
     Fault(
         "trained-in-full", "note",
         find=ask.trained_in_full,
-        symptom="the file holds weights that are not adapters, trained in full or saved along "
-                "with it: {numbers} numbers, {share} of the file",
+        symptom="the file holds weights beside A and B, such as a classifier's head: {numbers} "
+                "numbers, {share} of the file",
         cause="modules_to_save, trained biases, or an embedding that grew",
-        remedy="check that the program that loads the adapter loads them too"),
+        remedy="check that the program that loads the adapter loads them too, as PEFT does with "
+               "its own files"),
     Fault(
         "other-keys", "warning",
         find=ask.other_keys,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
@@ -23,11 +24,7 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
 NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
-TELLING = 2  # the right angle's way over the shortest, where the length still tells the way
 MOST = 0.9  # of ‖ΔW‖², which most of the update is
-STARTS = {  # by the tools that write such files, the usual one first; all starts for other layouts
-    "diffusers": ("peft_gaussian", "kaiming_uniform"),
-    "kohya": ("kaiming_uniform", "peft_gaussian")}
 MOVED = "  {:<48}{:>8}{:>10}{:>18}"
 
 
@@ -125,13 +122,27 @@ def percent(share: float) -> str:
 def _rank(examination: Examination) -> Iterator[str]:
     rows = [row for row in examination.rows if row.is_known]
     if any(row.norm > 0 for row in rows):
-        yield f"Was the rank needed? {kept(rows, fewest(rows))}."
+        yield f"Was the rank needed? {rank_needed(rows)}"
+
+
+def rank_needed(rows: list[Row]) -> str:
+    """What ranks retain of the update, which is not zero, as a sentence."""
+    most = max(len(row.singular_values) for row in rows)
+    if most == 1:
+        return "The rank is 1, so it cannot be smaller."
+    enough = fewest(rows)
+    needed = f"{enough} of {most} components retain at least {percent(MOST)} of ‖ΔW‖²"
+    if enough == most:
+        needed = f"All {most} components are needed to retain {percent(MOST)} of ‖ΔW‖²"
+    half = most // 2
+    components = "1 component retains" if half == 1 else f"{half} components retain"
+    return (f"{needed} in every module. Over all modules together, {components} "
+            f"{percent(1 - lost(rows, half))}.")
 
 
 def fewest(rows: list[Row]) -> int:
-    """How many components of every module retain most of ‖ΔW‖², which is not zero."""
-    return next(keep for keep in range(1, 1 + max(row.r for row in rows))
-                if 1 - lost(rows, keep) >= MOST)
+    """How many components retain most of ‖ΔW‖² in every module."""
+    return max(row.rank_holding(MOST) for row in rows)
 
 
 def kept(rows: list[Row], keep: int) -> str:
@@ -152,7 +163,14 @@ def most_changed(examination: Examination) -> str:
     whole = sum(row.norm**2 for row in rows)
     names = [f"{on_one_line(row.layer)} ({row.rms:.3g}, {percent(row.norm**2 / whole)} of ‖ΔW‖²)"
              for row in rows[:3]]
-    return f"The RMS entry is largest in {', '.join(names)}." if rows else ""
+    if not rows:
+        return ""
+    text = f"The RMS entry is largest in {', '.join(names)}."
+    largest = max(rows, key=lambda row: row.norm)
+    if largest in rows[:3]:
+        return text
+    share = percent(largest.norm**2 / whole)
+    return f"{text} ‖ΔW‖ is largest in {on_one_line(largest.layer)} ({share} of ‖ΔW‖²)."
 
 
 def by_change(examination: Examination) -> list[Row]:
@@ -184,9 +202,10 @@ def _spread(examination: Examination) -> Iterator[str]:
     """A compared with its start, or with each that it may have had."""
     if not any(row.starts and row.is_known for row in examination.rows):
         return
+    yield f"Was the learning rate too large? {rate_seen(examination)}"
     yield f"How far A moved. {norms_now(examination)}"
     yield MOVED.format("if A was initialised as", "spread", "at least", "at a right angle")
-    for start in starts_of(examination):
+    for start in examination.likely_starts():
         yield MOVED.format(START_WORDS[start], *beside_start(examination, start))
 
 
@@ -199,11 +218,16 @@ def norms_now(examination: Examination) -> str:
             f"{norm_A:.3g} (medians of modules).")
 
 
-def starts_of(examination: Examination) -> tuple[str, ...]:
-    """The start that the file names, or else each that it may have had, the usual one first."""
-    if examination.start:
-        return (examination.start,)
-    return STARTS.get(examination.layout, tuple(START_WORDS))
+def rate_seen(examination: Examination) -> str:
+    """Whether the spread of A shows that the learning rate was large, in a sentence or two."""
+    if any(finding.name == "far-from-start" for finding in examination.findings):
+        return "Perhaps. A has grown far beyond its initial spread: see the finding about it."
+    start = examination.likely_starts()[0]
+    ratios = [row.sigma / row.starts[start] for row in examination.rows
+              if row.is_known and row.starts]
+    ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
+    return (f"Not by the spread of A: it is {ends} times its initial spread, and more than {FAR} "
+            f"times would be a finding (if A was initialised as {START_WORDS[start]}).")
 
 
 def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:
@@ -216,9 +240,8 @@ def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:
     ratio = f"{beside.ratio:.3g}"
     if beside.at_least == 0:
         return ratio, "–", "–"
-    at_least = f"{math.floor(100 * beside.at_least):,} %"
-    is_told = beside.about <= TELLING * beside.at_least
-    return ratio, at_least, f"{100 * beside.about:,.0f} %" if is_told else "–"
+    about = f"{100 * beside.about:,.0f} %" if math.isfinite(beside.about) else "–"
+    return ratio, f"{math.floor(100 * beside.at_least):,} %", about
 
 
 def _elsewhere(examination: Examination) -> Iterator[str]:

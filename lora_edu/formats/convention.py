@@ -305,4 +305,6 @@ def _written(row: Tool, r: int, scale: float, rslora: bool, sigma: float, k: int
     elif row.optimisers:
         text += f"; it has no {optimiser}"
     wider = A_STARTS[row.start](r, k) / sigma
-    return text if math.isclose(wider, 1) else f"{text}; A's σ is {wider:.3g} times as large"
+    if not math.isclose(wider, 1):
+        text += f"; its initial A is {wider:.3g} times as large"
+    return text

@@ -45,8 +45,8 @@ def test_the_map_has_each_rms_entry_in_its_cell(sample):
             shown = figures.where(sample, i, j)
             assert shown["data"][0]["z"][j, i] == round(100 * rms / max(ENTRIES.values()))
             share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
-            assert (f"{block}.{part}: RMS entry {rms:.3g}, ‖ΔW‖ = {norm:.3g}, {share:.3g} % "
-                    in headline(shown))
+            assert (f"{block}.{part}, has an RMS entry of {rms:.3g} and ‖ΔW‖ = {norm:.3g}, "
+                    f"{share:.3g} % of the total" in headline(shown))
 
 
 def test_the_frame_starts_on_the_module_whose_entries_changed_most(sample):
@@ -78,7 +78,24 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     in_each = f"but less than 90 % in {poorer} of" if poorer else "and at least 90 % in each"
     assert (f"Keeping {keep} of {R} components in every module retains {100 * over_all:.3g} % of "
             f"‖ΔW‖², {in_each}" in headline(shown))
-    assert (figures.enough(sample) <= keep) == (over_all >= 0.9)
+    assert (figures.enough(sample) <= keep) == (poorer == 0 or keep >= R - 1)
+
+
+def test_the_sentence_on_the_rank_holds_for_each_module(sample):
+    squares = np.array([np.linalg.svd(delta(name), compute_uv=False)**2 for name in NAMES])
+    kept = np.cumsum(squares, axis=1) / squares.sum(axis=1, keepdims=True)
+    assert kept[:, R - 2].min() < 0.9  # so that all are needed
+    half = 100 * squares[:, :R // 2].sum() / squares.sum()
+    assert figures.rank(sample) == (
+        f"<p><b>All {R} components are needed to retain 90 % of ‖ΔW‖² in every module. Over all "
+        f"modules together, {R // 2} components retain {half:.3g} %.</b></p>")
+
+
+def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
+    A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
+    ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
+    assert (f"it is {min(ratios):.3g} to {max(ratios):.3g} times its initial spread"
+            in figures.how_far(sample))
 
 
 @pytest.mark.parametrize("start", A_STARTS)
@@ -105,10 +122,18 @@ def test_the_scale_is_told_to_each_tool(sample):
     s = SETTINGS["lora_alpha"] / R
     text = figures.strengths(sample)
     assert f"Every module has r = {R} and s = {s:g}. ‖ΔW‖ over all modules is {norm:.3g}." in text
-    assert f"<td>PEFT</td><td>r {R}, α {s * R:.3g}</td>" in text.partition("<details>")[0]
+    assert f"<td>PEFT</td><td>r={R}, lora_alpha={s * R:g}</td>" in text.partition("<details>")[0]
     others = text.partition("<details>")[2]
-    assert f"<td>MLX</td><td>r {R}, scale {s:g}</td>" in others
-    assert f"<td>diffusers, SD</td><td>cannot give s = {s:g} (it always has s = 1)</td>" in others
+    assert f"rank: {R}, scale: {s:g}, " in others
+    assert "<td>diffusers, SD</td><td>no setting gives it: there s is 1</td>" in others
+
+
+def test_an_A_far_from_its_start_is_said_first():
+    rng = np.random.default_rng(0)
+    text = figures.how_far(figures.adapter(save({
+        "lora_unet_q.lora_down.weight": rng.uniform(-9, 9, (2, 8)),
+        "lora_unet_q.lora_up.weight": np.ones((8, 2))})))
+    assert "too large?</b> Perhaps. A has grown far beyond" in text
 
 
 def zero_B(key, values):
@@ -136,7 +161,7 @@ def unchanged(key, values):
     (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ over all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "retains", "The first row is the usual one",
+    (unchanged, {}, ["‖ΔW‖", "retains", "If another tool trained it",
                      "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},

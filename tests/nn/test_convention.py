@@ -76,7 +76,7 @@ def test_the_same_run_elsewhere():
     assert elsewhere["axolotl"] == "lora_r: 16, lora_alpha: 8, peft_use_rslora: true"
     assert elsewhere["Unsloth"] == "r=16, lora_alpha=8, use_rslora=True"
     assert elsewhere["LlamaFactory"] == "lora_rank: 16, lora_alpha: 8, use_rslora: true"
-    assert elsewhere["Keras"] == "rank=16, lora_alpha=32; A's σ is 2.45 times as large"
+    assert elsewhere["Keras"] == "rank=16, lora_alpha=32; its initial A is 2.45 times as large"
     assert elsewhere["diffusers, SD"] == "no setting gives it: there s is 1"
     assert convention("diffusers, Flux", 16, 16).elsewhere["diffusers, SD"] == "--rank=16"
     assert elsewhere["Tinker"] == "rank=16"

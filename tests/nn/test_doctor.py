@@ -298,7 +298,9 @@ def test_the_worst_stands_first_and_the_report_says_where():
     model = ours("both zero", alpha=1, r=64)
     findings = doctor(model, optimiser=adam(TinyChat().parameters()))
     assert names(findings) == ["both-zero", "not-in-optimiser", "scale"]
-    assert "  where:  blocks.0.q, blocks.0.v, blocks.1.q and 1 more" in str(findings)
+    assert "  where:  blocks.0.q, blocks.0.v, blocks.1.q, blocks.1.v" in str(findings)
+    many = findings[0]._replace(where=tuple("abcde"))
+    assert many.places == "a, b, c and 2 more"
 
 
 @pytest.mark.parametrize("optimiser, steps, looked_for, findings", [

@@ -87,7 +87,7 @@ class OwnValues {
     box.addEventListener("input", (event) => event.stopPropagation()); // until the number is whole
     box.addEventListener("change", () => {
       if (put(box.value)) explorer.moved();
-      else explorer.fail("figure", `Here is ${label} = ${said()} again: it must be ${allowed}.`);
+      else explorer.fail("figure", `${label} is ${said()} again: it must be ${allowed}.`);
     });
     const follow = () => put(values[control.get()]);
     range.oninput = follow;

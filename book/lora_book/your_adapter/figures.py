@@ -11,7 +11,7 @@ import numpy as np
 
 from lora_book.shared.axes import labelled
 from lora_book.shared.style import PALE, coloured, figure, heat, marks, words
-from lora_book.shared.tool_rows import ROWS, written
+from lora_book.shared.tool_rows import ROWS
 from lora_book.your_adapter import SAMPLE
 from lora_edu.examine import Examination, Row, examine
 from lora_edu.examine.report import (
@@ -23,13 +23,14 @@ from lora_edu.examine.report import (
     most_changed,
     norms_now,
     percent,
-    starts_of,
+    rank_needed,
+    rate_seen,
     verdict,
 )
 from lora_edu.explore.words import number
-from lora_edu.formats.convention import START_WORDS, TOOLS, Convention, convention
+from lora_edu.formats.convention import START_WORDS, TOOLS
 
-LONGEST = 18  # letters of a name beside the map
+LONGEST = 20  # letters of a name beside the map
 ROW = 24  # px of the map
 NAMED = 3  # modules without numbers, in a headline
 UPRIGHT = 10  # labels below the map; more of them lie on their side
@@ -92,8 +93,15 @@ def frame(adapter: Examination) -> tuple[int, int]:
 
 
 def enough(adapter: Examination) -> int:
-    """How many components of every module retain most of ‖ΔW‖²; 1 if it is zero."""
-    return fewest(with_numbers(adapter)) if by_change(adapter) else 1
+    """How many components retain most of ‖ΔW‖² in every module; one less if that is all."""
+    most = max(ranks(adapter))
+    needed = fewest(with_numbers(adapter)) if by_change(adapter) else 1
+    return max(1, min(needed, most - 1))
+
+
+def rank(adapter: Examination) -> str:
+    """What ranks retain, as HTML; nothing if ΔW is zero."""
+    return f"<p><b>{rank_needed(with_numbers(adapter))}</b></p>" if by_change(adapter) else ""
 
 
 def ranks(adapter: Examination) -> list[int]:
@@ -125,8 +133,8 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         title = f"{row.layer} has no usable numbers: see the findings above"
     else:
         share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
-        title = (f"Module {known.index(row)}, {row.layer}: RMS entry {number(row.rms)}, "
-                 f"‖ΔW‖ = {number(row.norm)}, {percent(share)} of the total ‖ΔW‖²")
+        title = (f"Module {known.index(row)}, {row.layer}, has an RMS entry of {number(row.rms)} "
+                 f"and ‖ΔW‖ = {number(row.norm)}, {percent(share)} of the total ‖ΔW‖²")
     names = [_cut(name) for name in parts]
     short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers
@@ -155,8 +163,11 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
 
 def caption(adapter: Examination) -> str:
     """The modules that changed most, and how to read the map."""
-    return (f"{most_changed(adapter)} 0 marks an update of exactly zero. A blank cell has no "
-            "adapter or no usable values. The frame marks the module described above.").strip()
+    beside = ""
+    if any(finding.name == "trained-in-full" for finding in adapter.findings):
+        beside = "The map leaves out weights beside A and B, such as a head. "
+    return (f"{most_changed(adapter)} {beside}0 marks an update of exactly zero. A blank cell has "
+            "no adapter or no usable values. The frame marks the module described above.").strip()
 
 
 def _cut(name: str) -> str:
@@ -206,22 +217,23 @@ def how_far(adapter: Examination) -> str:
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
         return "<p>No module has an A that is initialised at random.</p>"
-    starts = starts_of(adapter)
-    rows = [(START_WORDS[start], *beside_start(known, start)) for start in starts]
-    first = ""
-    if len(starts) > 1:
-        first = (" The file does not say how A was initialised. Read the row of the tool that "
-                 "trained it. The first row is the usual one for this layout.")
+    titles = ["if A was initialised as", "spread of A, relative to its initial spread",
+              "A moved at least (of its initial norm)", "if at a right angle to its initial value"]
+    likely, *others = [(START_WORDS[start], *beside_start(known, start))
+                       for start in adapter.likely_starts()]
+    unsaid = ""
+    if others:
+        unsaid = ("<details><summary>If another tool trained it</summary><p>The file does not say "
+                  "how A was initialised; the table above has the usual way for this layout.</p>"
+                  f"{_table(titles, others)}</details>")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:
         named = ", ".join(unknown[:NAMED])
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
-    return (f"<p>{norms_now(known)}{first}</p>"
-            + _table(["if A was initialised as", "spread of A, relative to its initial spread",
-                      "A moved at least (of its initial norm)",
-                      "if at a right angle to its initial value"], rows) + note)
+    return (f"<p><b>Was the learning rate too large?</b> {escape(rate_seen(known))}</p>"
+            f"<p>{norms_now(known)}</p>{_table(titles, [likely])}{unsaid}{note}")
 
 
 def strengths(adapter: Examination) -> str:
@@ -239,21 +251,12 @@ def strengths(adapter: Examination) -> str:
     text += f" ‖ΔW‖ over all modules is {number(norm)}."
     readers = READERS.get(adapter.layout, ())
     others = [name for name in ROWS if name not in readers]
-    tables = [_table(["tool", "setting"], [(name, _setting(yours, name)) for name in names])
+    settings = adapter.elsewhere()
+    tables = [_table(["tool", "setting"], [(name, settings[name]) for name in names])
               for names in (readers, others)]
     if not readers:
         return f"<p>{text}</p>{tables[1]}"
     return (f"<p>{text}</p>{tables[0]}<details><summary>Other tools</summary>{tables[1]}</details>")
-
-
-def _setting(yours: Convention, name: str) -> str:
-    """Rank and scale as a tool writes them, or that it cannot."""
-    if TOOLS[name].asks_for:
-        return f"r {yours.r}, {written(yours, name)}"
-    always = convention(name, yours.r).scale
-    if np.isclose(always, yours.scale):
-        return f"r {yours.r} (s is always {number(always)})"
-    return f"cannot give s = {number(yours.scale)} (it always has s = {number(always)})"
 
 
 def _table(titles: list[str], rows: list[tuple[str, ...]]) -> str:

@@ -187,15 +187,15 @@ class Explorer {
   // keys: of the position that fails.
   goBack(keys, error) {
     const moved = this.controls.filter((_, i) => keys[i] !== this.shown[i]);
-    const inWords = () => moved.map(({ text, said }) => `${text} = ${said()}`).join(", ");
-    const failing = inWords();
+    const inWords = (verb) => moved.map(({ text, said }) => `${text} ${verb} ${said()}`).join(", ");
+    const failing = inWords("=");
     this.controls.forEach((control, i) => {
       control.take(this.shown[i]);
     });
     this.label();
     this.markPicture();
     if (moved.length) this.share();
-    const again = moved.length ? `Here is ${inWords()} again. With ${failing}: ` : "";
+    const again = moved.length ? `${inWords("is")} again. With ${failing}: ` : "";
     this.fail("figure", again + error);
   }
 
