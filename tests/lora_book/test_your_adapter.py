@@ -45,8 +45,8 @@ def test_the_map_has_each_rms_entry_in_its_cell(sample):
             shown = figures.where(sample, i, j)
             assert shown["data"][0]["z"][j, i] == round(100 * rms / max(ENTRIES.values()))
             share = 100 * norm**2 / sum(value**2 for value in NORMS.values())
-            assert (f"{block}.{part}, has an RMS entry of {rms:.3g} and ‖ΔW‖ = {norm:.3g}, "
-                    f"{share:.3g} % of the total" in headline(shown))
+            assert (f"{block}.{part}, has an RMS entry of {rms:.3g} and ‖ΔW‖ = {norm:.3g} "
+                    f"({share:.3g} % " in headline(shown))
 
 
 def test_the_frame_starts_on_the_module_whose_entries_changed_most(sample):

@@ -81,7 +81,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         open_files(page, files[name], f"now describes {adapter.name},")
         sentences = headlines(page)
         assert len(sentences) == 2
-        assert re.match(rf"Module \d, {layer}, has an RMS entry of ", sentences[0])
+        assert re.match(rf"Module \d, {layer}, has an RMS ", sentences[0])
         tells = page.get_by_text("Every module has r = 4 and s = 0.5. ‖ΔW‖ over all modules is")
         assert tells.last.is_visible()
         assert page.locator(".py-files input").evaluate("({ files }) => files.length")
@@ -105,7 +105,7 @@ def test_a_tap_on_the_map_chooses_a_module(visit):
     place = plot.evaluate("""({ _fullLayout: { xaxis, yaxis } }) => (
         { x: xaxis._offset + xaxis.d2p(3), y: yaxis._offset + yaxis.d2p(2) })""")
     plot.tap(position=place)
-    reads(root, re.compile(r"blocks.3.attention.\w+, has an RMS entry of "))
+    reads(root, re.compile(r"blocks.3.attention.\w+, has an RMS "))
 
 
 def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):

@@ -59,8 +59,8 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
         f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
-    none = (f"<li>None of the {len(adapter.findings.tested)} faults we look for was found. The "
-            "saved report lists them.</li>")
+    none = (f"<li>We looked for {len(adapter.findings.tested)} faults and found none. The saved "
+            "report lists them.</li>")
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"
@@ -134,7 +134,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     else:
         share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}, has an RMS entry of {number(row.rms)} "
-                 f"and ‖ΔW‖ = {number(row.norm)}, {percent(share)} of the total ‖ΔW‖²")
+                 f"and ‖ΔW‖ = {number(row.norm)} ({percent(share)} of the total ‖ΔW‖²)")
     names = [_cut(name) for name in parts]
     short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers
