@@ -164,7 +164,8 @@ FAULTS = (
         find=ask.trained_in_full,
         symptom="the file holds weights beside A and B, such as a classifier's head: {numbers} "
                 "numbers, {share} of the file",
-        cause="modules_to_save, trained biases, or an embedding that grew",
+        cause="a head that PEFT saves by itself, modules_to_save, trained biases, or an "
+              "embedding that grew",
         remedy="check that the program that loads the adapter loads them too, as PEFT does with "
                "its own files"),
     Fault(

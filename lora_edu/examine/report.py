@@ -32,7 +32,7 @@ def as_text(examination: Examination, whole: bool) -> str:
     """The report: what matters, or all of it."""
     sections = [
         [*head(examination)],
-        [*_loading(examination),
+        [f"How do I load it? {loading(examination)}",
          f"Does it do anything? {verdict(examination)}",
          *_rank(examination),
          f"Is anything wrong? {examination.findings}"],
@@ -70,12 +70,14 @@ def in_a_line(examination: Examination) -> str:
     return f"<Examination of {on_one_line(examination.name)}: {', '.join(parts)}>"
 
 
-def _loading(examination: Examination) -> Iterator[str]:
+def loading(examination: Examination) -> str:
+    """The call or program that loads such a file."""
     layout = LAYOUTS.get(examination.layout)
-    if layout:
-        found = {finding.name for finding in examination.findings}
-        first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
-        yield f"How do I load it? {first}{layout.loaded_by}"
+    if not layout:
+        return "Unknown: no tool that we know writes such keys."
+    found = {finding.name for finding in examination.findings}
+    first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
+    return f"{first}{layout.loaded_by}"
 
 
 def head(examination: Examination) -> Iterator[str]:
@@ -116,7 +118,9 @@ def _modules_in_words(count: int) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    """A share of a whole; 100 % only where nothing is missing but for rounding."""
+    is_whole = share > 1 - 1e-9
+    return "100 %" if is_whole else f"{min(100 * share, 99.9):.3g} %"
 
 
 def _rank(examination: Examination) -> Iterator[str]:
@@ -130,19 +134,13 @@ def rank_needed(rows: list[Row]) -> str:
     most = max(len(row.singular_values) for row in rows)
     if most == 1:
         return "The rank is 1, so it cannot be smaller."
-    enough = fewest(rows)
-    needed = f"{enough} of {most} components retain at least {percent(MOST)} of ‖ΔW‖²"
-    if enough == most:
-        needed = f"All {most} components are needed to retain {percent(MOST)} of ‖ΔW‖²"
-    half = most // 2
-    components = "1 component retains" if half == 1 else f"{half} components retain"
-    return (f"{needed} in every module. Over all modules together, {components} "
-            f"{percent(1 - lost(rows, half))}.")
-
-
-def fewest(rows: list[Row]) -> int:
-    """How many components retain most of ‖ΔW‖² in every module."""
-    return max(row.rank_holding(MOST) for row in rows)
+    enough = next(keep for keep in range(1, most + 1) if 1 - lost(rows, keep) >= MOST)
+    telling = sorted({enough, most // 2} - {most})
+    retained = " and ".join(f"{keep} retains {percent(1 - lost(rows, keep))}" for keep in telling)
+    in_each = max(row.rank_holding(MOST) for row in rows)
+    needed = f"all {most}" if in_each == most else f"{in_each}"
+    return (f"Of {most} components in each module, keeping {retained} of ‖ΔW‖² over all modules. "
+            f"To retain {percent(MOST)} in every single module, you must keep {needed}.")
 
 
 def kept(rows: list[Row], keep: int) -> str:
@@ -226,8 +224,8 @@ def rate_seen(examination: Examination) -> str:
     ratios = [row.sigma / row.starts[start] for row in examination.rows
               if row.is_known and row.starts]
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
-    return (f"Not by the spread of A: it is {ends} times its initial spread, and more than {FAR} "
-            f"times would be a finding (if A was initialised as {START_WORDS[start]}).")
+    return (f"Not by the spread of A: it is {ends} times its initial spread, and we would report "
+            f"more than {FAR} (if A was initialised as {START_WORDS[start]}).")
 
 
 def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:

@@ -78,17 +78,22 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     in_each = f"but less than 90 % in {poorer} of" if poorer else "and at least 90 % in each"
     assert (f"Keeping {keep} of {R} components in every module retains {100 * over_all:.3g} % of "
             f"‖ΔW‖², {in_each}" in headline(shown))
-    assert (figures.enough(sample) <= keep) == (poorer == 0 or keep >= R - 1)
+    assert figures.half(sample) == R // 2
 
 
 def test_the_sentence_on_the_rank_holds_for_each_module(sample):
     squares = np.array([np.linalg.svd(delta(name), compute_uv=False)**2 for name in NAMES])
     kept = np.cumsum(squares, axis=1) / squares.sum(axis=1, keepdims=True)
     assert kept[:, R - 2].min() < 0.9  # so that all are needed
-    half = 100 * squares[:, :R // 2].sum() / squares.sum()
+    whole = 100 * np.cumsum(squares.sum(axis=0)) / squares.sum()
+    assert whole[R - 2] < 90 and R == 4  # so that half of the components is what is told
     assert figures.rank(sample) == (
-        f"<p><b>All {R} components are needed to retain 90 % of ‖ΔW‖² in every module. Over all "
-        f"modules together, {R // 2} components retain {half:.3g} %.</b></p>")
+        f"<p><b>Of 4 components in each module, keeping 2 retains {whole[1]:.3g} % of ‖ΔW‖² over "
+        "all modules. To retain 90 % in every single module, you must keep all 4.</b></p>")
+    of_one = replace(sample, rows=tuple(
+        replace(row, singular_values=np.array([4.0, 1.0, 0.01, 0.0])) for row in sample.rows))
+    assert "keeping 1 retains 94.1 % and 2 retains 99.9 % of" in figures.rank(of_one)
+    assert "you must keep 1." in figures.rank(of_one)
 
 
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):

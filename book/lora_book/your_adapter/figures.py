@@ -17,9 +17,9 @@ from lora_edu.examine import Examination, Row, examine
 from lora_edu.examine.report import (
     beside_start,
     by_change,
-    fewest,
     head,
     kept,
+    loading,
     most_changed,
     norms_now,
     percent,
@@ -59,12 +59,14 @@ def findings(adapter: Examination) -> str:
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
         f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
-    none = (f"<li>We looked for {len(adapter.findings.tested)} faults and found none. The saved "
-            "report lists them.</li>")
+    found = len(adapter.findings) or "none"
+    items += (f"<li>We looked for {len(adapter.findings.tested)} faults and found {found}. The "
+              "saved report lists them.</li>")
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
-    lines += f"</p><p><b>Does it do anything?</b> {escape(verdict(adapter))}"
-    return (f'<div class="findings"><p>{lines}</p><ul>{items or none}</ul>'
+    lines += (f"</p><p><b>How do I load it?</b> {escape(loading(adapter))}</p>"
+              f"<p><b>Does it do anything?</b> {escape(verdict(adapter))}")
+    return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report(whole=True))}">Save the whole report as text</a></p></div>')
 
@@ -92,11 +94,9 @@ def frame(adapter: Examination) -> tuple[int, int]:
     return blocks.index(row.block), parts.index(row.part)
 
 
-def enough(adapter: Examination) -> int:
-    """How many components retain most of ‖ΔW‖² in every module; one less if that is all."""
-    most = max(ranks(adapter))
-    needed = fewest(with_numbers(adapter)) if by_change(adapter) else 1
-    return max(1, min(needed, most - 1))
+def half(adapter: Examination) -> int:
+    """Half of the rank, where a slider begins."""
+    return max(1, max(ranks(adapter)) // 2)
 
 
 def rank(adapter: Examination) -> str:
