@@ -97,7 +97,7 @@ FAULTS = (
         "full-at-lora-rate", "note",
         find=ask.full_at_lora_rate,
         symptom="whole matrices are trained at the adapter's learning rate",
-        cause="all trained parameters are in one group of the optimiser, but the best rate of a "
+        cause="all trained parameters are in one group of the optimiser, but the best rate for a "
               "matrix trained in full is usually two to ten times smaller",
         remedy="nothing, if you tuned it that way; otherwise put them into a separate group with "
                "a smaller lr; try a quarter first",
@@ -113,12 +113,12 @@ FAULTS = (
     Fault(
         "half-precision", "warning",
         find=lambda case: [part for part in case.learning if part.A.dtype in ask.HALF],
-        symptom="A and B are trained in half precision: steps below half the spacing of numbers "
-                "are lost to rounding",
+        symptom="A and B are trained in half precision: steps below half the spacing between "
+                "numbers are lost to rounding",
         cause="the whole model was cast after the adapter was added, or autocast_adapter_dtype "
               "is off",
-        remedy="keep A and B in float32 (the default of PEFT and lora_edu), or round "
-               "stochastically",
+        remedy="keep A and B in float32 (the default of PEFT and lora_edu), or use "
+               "stochastic rounding",
         needs={"training"}),
     Fault(
         "no-gradient", "error",

@@ -39,7 +39,7 @@ def another_copy(mended=False):
     return {"model": model, "optimiser": adam(trained(adapted))}
 
 
-@fault(STANDS_STILL, "inactive", "the saved adapter is unchanged since the start")
+@fault(STANDS_STILL, "inactive", "the saved adapter is the same as before training")
 def another_is_active(mended=False):
     model = pefts()
     model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
@@ -51,7 +51,7 @@ def another_is_active(mended=False):
     return {"model": model}
 
 
-@fault(STANDS_STILL, "merged", "backward fails, or nothing moves, after the first evaluation")
+@fault(STANDS_STILL, "merged", "backward fails, or no weight changes, after the first evaluation")
 def merged_for_an_evaluation(mended=False):
     model = pefts()
     model.merge_adapter()
@@ -66,7 +66,7 @@ def zeroed(mended=False):
     return {"model": ours(start), "batch": batch()}
 
 
-@fault(STANDS_STILL, "not-in-optimiser", "the gradients are nonzero, but nothing moves",
+@fault(STANDS_STILL, "not-in-optimiser", "the gradients are nonzero, but no weight changes",
        "adapter-hub/adapters/issues/260")
 def optimiser_too_early(mended=False):
     model = TinyChat()
@@ -88,7 +88,7 @@ def checkpointed(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(LEARNS_LESS, "nested", "after running a cell twice, what was learned is gone",
+@fault(LEARNS_LESS, "nested", "after a cell is run twice, the training is lost",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
     model = pefts()
@@ -101,7 +101,7 @@ def wrapped_twice(mended=False):
         return {"model": get_peft_model(model, config)}
 
 
-@fault(LEARNS_LESS, "stuck", "lora_B is 0 in the saved file, although the optimiser has it",
+@fault(LEARNS_LESS, "stuck", "lora_B is 0 in the saved file, although the optimiser contains it",
        "huggingface/peft/issues/1402")
 def nothing_ever_moved(mended=False):
     model = ours("A random, B zero")
@@ -124,7 +124,7 @@ def all_in_bfloat16(mended=False):
     return {"model": model, "optimiser": adam(trained(model), lr=1e-5)}
 
 
-@fault(LEARNS_LESS, "scale", "almost no effect at the usual learning rate",
+@fault(LEARNS_LESS, "scale", "the adapter learns almost nothing at the usual learning rate",
        "kohya-ss/sd-scripts/issues/98")
 def alpha_of_one(mended=False):
     return {"model": ours("A random, B zero", r=64, alpha=64 if mended else 1)}
@@ -141,7 +141,7 @@ def head_in_the_adapters_group(mended=False):
 
 
 @fault(LEARNS_LESS, "base-trains",
-       "memory as in full fine-tuning; the saved adapter alone is not the model")
+       "as much memory as full fine-tuning; the saved adapter alone is not the model")
 def thawed(mended=False):
     model = ours()
     if not mended:
@@ -160,7 +160,7 @@ def names_that_do_not_fit(mended=False):
     return {"model": target, "training": False}
 
 
-@fault(OTHER_IN_USE, "scaling", "much weaker, or stronger, than in training",
+@fault(OTHER_IN_USE, "scaling", "the adapter is much weaker, or stronger, than in training",
        "NVIDIA/TensorRT-LLM/issues/1668")
 def settings_say_rslora(mended=False):
     # ``ours`` has r and alpha by default.
@@ -170,7 +170,7 @@ def settings_say_rslora(mended=False):
             "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "much weaker when served",
+@fault(OTHER_IN_USE, "reference", "the adapter is much weaker when served",
        "sgl-project/sglang/issues/40835")
 def served_with_alpha_over_r(mended=False):
     want = answer(ours(rule="rslora"))
@@ -178,7 +178,7 @@ def served_with_alpha_over_r(mended=False):
             "reference": want, "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "too strong after merging and loading again")
+@fault(OTHER_IN_USE, "reference", "the adapter is too strong after merging and loading again")
 def merged_and_loaded_again(mended=False):
     base = TinyChat()
     model = ours()
@@ -192,7 +192,7 @@ def merged_and_loaded_again(mended=False):
     return {"model": model, "batch": batch(), "reference": want, "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "it loads without an error, and answers nonsense")
+@fault(OTHER_IN_USE, "reference", "the model loads without an error, but answers nonsense")
 def another_base(mended=False):
     model = ours()
     other = ours(model=TinyChat(seed=0 if mended else 7))
