@@ -15,12 +15,12 @@ LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r 
 }
 LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
     ("Forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
-     "In the forward pass, X goes through the frozen W₀ and, in parallel, through A and B."),
-    ("Line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B needs D and U."),
-    ("Line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U needs D and B."),
-    ("Line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A needs ∇U and X."),
+     "In the forward pass, X passes through the frozen W₀ and, in parallel, through A and B."),
+    ("Line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B is computed from D and U."),
+    ("Line 2: ∇U = s·D·B", ("H", "B"), "U", "The gradient of U is computed from D and B."),
+    ("Line 3: ∇A = (∇U)ᵀ·X", ("U", "X"), "A", "The gradient of A is computed from ∇U and X."),
     ("Line 4: ∇X = D·W₀ + ∇U·A", ("H", "W₀", "U", "A"), "X",
-     "The gradient of X is the sum over both paths. W₀ is needed, but gets no gradient."),
+     "The gradient of X is the sum over both paths. It requires W₀, which gets no gradient."),
 ]
 
 

@@ -52,12 +52,11 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     best = B[:, :r] @ A[:r]
     missing = np.linalg.norm(M - best) / np.linalg.norm(M)
     stored = r * (d + k)
-    left_out = f"{100 * missing:.0f} % of the picture’s norm"
-    leave = "1 term leaves" if r == 1 else f"{r} terms leave"
+    error = f"{100 * missing:.0f} % of the picture’s norm"
     shown, headline = {
-        VIEWS[0]: (best, f"Rank {r} stores {r} × ({d} + {k}) = {stored} numbers"),
+        VIEWS[0]: (best, f"An update of rank {r} stores {r} × ({d} + {k}) = {stored} numbers"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"Term {r} is one column of B times one row of A"),
-        VIEWS[2]: (M - best, f"{leave} out {left_out}")}[view]
+        VIEWS[2]: (M - best, f"At rank {r}, the error is {error}")}[view]
 
     is_last = np.arange(r) == r - 1
     lit = is_last if view == VIEWS[1] else np.full(r, True)
@@ -71,8 +70,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     missing_bar = d + 8.5
     so_far = " so far" if view == VIEWS[1] and r > 1 else ""
     parts.append(say({
-        (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers. The picture has {M.size}",
-        (left, missing_bar - 1.3): f"left out{so_far}: {left_out}"}, "middle right"))
+        (left, stored_bar - 1.3): f"stored{so_far}: {stored} numbers (the picture has {M.size})",
+        (left, missing_bar - 1.3): f"error{so_far}: {error}"}, "middle right"))
     parts += [box(left, stored_bar, d * r * unit, 2, "B"),
               box(left + d * r * unit, stored_bar, k * r * unit, 2, "A"),
               box(left, missing_bar, missing * k, 2, "loss"),
@@ -80,8 +79,8 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
               dotted(-0.5, -1.5 - d, k, d, thick=1), dotted(left, -0.5, d, d, thick=1)]
 
     return map_drawing(parts, headline, (left - 0.5, k + 0.5), (-4 - d, d + 11),
-                       f"Rank {r} stores {stored} numbers instead of {M.size}, and the error is "
-                       f"{100 * missing:.2f} % of the picture’s norm")
+                       f"At rank {r}, B and A store {stored} numbers instead of {M.size}, and "
+                       f"the error is {100 * missing:.2f} % of the picture’s norm")
 
 
 def singular_values() -> dict:
@@ -105,6 +104,6 @@ def singular_values() -> dict:
                        name=f"term {i + 1}", x0=left, y0=top),
                   say({(left, top + d + 2): f"{i + 1}: {value:.2g}"}, "middle right", 12,
                       colour=colour)]
-    headline = f"{above} of {len(values)} singular values exceed the largest one of the noise"
+    headline = f"{above} of the {len(values)} singular values exceed the noise’s largest"
     return map_drawing(parts, headline, (-1, COLUMNS * (k + 3) - 3),
                        (-1, (d + 7) * len(values) / COLUMNS), headline)
