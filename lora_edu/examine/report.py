@@ -201,19 +201,10 @@ def _spread(examination: Examination) -> Iterator[str]:
     if not any(row.starts and row.is_known for row in examination.rows):
         return
     yield f"Was the learning rate too large? {rate_seen(examination)}"
-    yield f"How far A moved. {norms_now(examination)}"
+    yield f"How far did A move? {moved_seen(examination)}"
     yield MOVED.format("if A was initialised as", "spread", "at least", "at a right angle")
     for start in examination.likely_starts():
         yield MOVED.format(START_WORDS[start], *beside_start(examination, start))
-
-
-def norms_now(examination: Examination) -> str:
-    """How far B moved, and A's norm to compare it with, as a sentence."""
-    rows = [row for row in examination.rows if row.is_known and row.starts]
-    norm_A = np.median([row.norm_A for row in rows])
-    norm_B = np.median([row.norm_B for row in rows])
-    return (f"B starts at zero by default, so it moved by its norm, {norm_B:.3g}; A’s norm is "
-            f"{norm_A:.3g} (medians of modules).")
 
 
 def rate_seen(examination: Examination) -> str:
@@ -225,7 +216,18 @@ def rate_seen(examination: Examination) -> str:
               if row.is_known and row.starts]
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
     return (f"Not by the spread of A: it is {ends} times its initial spread, and we would report "
-            f"more than {FAR} (if A was initialised as {START_WORDS[start]}).")
+            f"more than {FAR} times (if A was initialised as {START_WORDS[start]}).")
+
+
+def moved_seen(examination: Examination) -> str:
+    """How far A is from its usual start, in a sentence."""
+    _, at_least, about = beside_start(examination, examination.likely_starts()[0])
+    if at_least == "–":
+        return ("Its norm cannot show that, because it equals A’s initial norm up to chance "
+                "(median of modules).")
+    at_right_angle = f", and by {about} if at a right angle to its initial value"
+    return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "
+            "(medians of modules).")
 
 
 def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ from lora_edu.examine.report import (
     kept,
     loading,
     most_changed,
-    norms_now,
+    moved_seen,
     percent,
     rank_needed,
     rate_seen,
@@ -213,19 +213,18 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
 
 
 def how_far(adapter: Examination) -> str:
-    """B's norm, A's spread relative to its initial spread, and how far A moved, as HTML."""
+    """A's spread relative to its initial spread, and how far A moved, as HTML."""
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
         return "<p>No module has an A that is initialised at random.</p>"
     titles = ["if A was initialised as", "spread of A, relative to its initial spread",
               "A moved at least (of its initial norm)", "if at a right angle to its initial value"]
-    likely, *others = [(START_WORDS[start], *beside_start(known, start))
-                       for start in adapter.likely_starts()]
-    unsaid = ""
-    if others:
-        unsaid = ("<details><summary>If another tool trained it</summary><p>The file does not say "
-                  "how A was initialised; the table above has the usual way for this layout.</p>"
-                  f"{_table(titles, others)}</details>")
+    rows = [(START_WORDS[start], *beside_start(known, start)) for start in adapter.likely_starts()]
+    others = ""
+    if len(rows) > 1:
+        others = ("<details><summary>If A was initialised differently</summary><p>The file does "
+                  "not say how A was initialised. The first row is the usual way for this "
+                  f"layout.</p>{_table(titles, rows)}</details>")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:
@@ -233,7 +232,7 @@ def how_far(adapter: Examination) -> str:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         note = f"<p>Left out, because they have no usable numbers: {escape(named)}{more}.</p>"
     return (f"<p><b>Was the learning rate too large?</b> {escape(rate_seen(known))}</p>"
-            f"<p>{norms_now(known)}</p>{_table(titles, [likely])}{unsaid}{note}")
+            f"<p><b>How far did A move?</b> {moved_seen(known)}</p>{others}{note}")
 
 
 def strengths(adapter: Examination) -> str:
