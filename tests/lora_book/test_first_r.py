@@ -193,7 +193,7 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
     bound = "at least " if (task, r1) == (SGD, 1) else ""
     outcome = f"is {bound}{max(costs):.3g} times the lowest there"
     if lost:
-        outcome = f"{lost} of 5 runs diverge"
+        outcome = f"training diverges in {lost} of 5 runs"
     elif max(costs) == 1:
         outcome = "retuning η gains nothing"
     assert outcome in reading(dropped("fixed", task, r1))

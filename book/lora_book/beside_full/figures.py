@@ -74,12 +74,12 @@ def row_step(angle: int = 20) -> dict:
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
         traces,
-        f"For a negative gradient at {angle}°, full fine-tuning steps at {ways[0]}° "
+        f"With the negative gradient at {angle}°, full fine-tuning steps at {ways[0]}° "
         f"and LoRA at {ways[1]}°",
         [labelled("change of one entry", -0.1, 2.1, **axis)],
         [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
-        f"For a negative gradient at {angle}°, full fine-tuning steps {np.linalg.norm(full):.2f} η "
-        f"at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
+        f"With the negative gradient at {angle}°, full fine-tuning steps "
+        f"{np.linalg.norm(full):.2f} η at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
 
 
 def many_ranks(steps: int = 30) -> dict:

@@ -64,7 +64,8 @@ def _worst(rows: dict[str, Valley]) -> str:
     name = max(rows, key=lambda row: rows[row].carried)
     cost = rows[name].cost
     if "diverge" in cost:
-        return f"{cost.replace('/', ' of ').replace('diverge', 'runs diverge')} at {name}"
+        runs = cost.replace("/", " of ").replace("diverge", "runs")
+        return f"training diverges in {runs} at {name}"
     if cost == "× 1":
         return "retuning η gains nothing at any rank"
     factor = cost.replace("× ", "").replace("≥", "at least")

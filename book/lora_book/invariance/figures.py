@@ -114,7 +114,8 @@ def slide(factor: int = 16) -> dict:
     worth_at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
-        traces, f"α × {factor} is worth η × {factor} at first and η × {root:g} in the end",
+        traces,
+        f"α × {factor} is worth η × {factor} at first, but η × {root:g} once A has moved far",
         [labelled("distance moved by A / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("equivalent factor on η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],

@@ -56,7 +56,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         headings=[
             f"loss  {key}",
             f"relative loss   {coloured('━ this run', 'rose')}   "
-            f"{coloured('━ same line', 'frozen')}"])
+            f"{coloured('━ on the line', 'frozen')}"])
 
 
 def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
