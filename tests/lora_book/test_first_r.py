@@ -190,12 +190,12 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
     costs = geometric_mean(regrets)
     lost = np.isinf(regrets).sum(axis=1).max()
     # Tuned at 1 and carried to 64, SGD's best rate is the last of those tried.
-    bound = "≥ " if (task, r1) == (SGD, 1) else ""
-    outcome = f"the loss rises to {bound}{max(costs):.3g} times the lowest"
+    bound = "at least " if (task, r1) == (SGD, 1) else ""
+    outcome = f"is {bound}{max(costs):.3g} times the lowest there"
     if lost:
-        outcome = f"{lost} of 5 runs diverge"
+        outcome = f"training diverges in {lost} of 5 runs"
     elif max(costs) == 1:
-        outcome = "tuning again gains nothing"
+        outcome = "retuning η gains nothing"
     assert outcome in reading(dropped("fixed", task, r1))
 
 

@@ -101,7 +101,7 @@ def test_loraplus_is_alpha():
 
 @pytest.mark.claim("obs-roughly")
 @pytest.mark.parametrize(("setting", "ends"), [
-    ("the exponent of η", (300, 300)), ("initial A", (75, 83)), ("a decay of 0.5", (12, 21)),
+    ("η (× 16, not × 4)", (300, 300)), ("initial A", (75, 83)), ("a decay of 0.5", (12, 21)),
     ("a clipping limit", (3.4, 5.6)), ("an ε of 10⁻⁴", (0.67, 1.6)),
     ("ε at its default", (0.92e-4, 1.8e-4))])
 def test_the_size_of_each_roughly(setting, ends):

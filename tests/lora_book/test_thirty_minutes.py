@@ -156,4 +156,4 @@ def test_the_folded_halves_are_one_run_and_its_mirror_image():
     for name, twin in (("A", "B′"), ("B", "A′"), ("ΔW", "ΔW′")):
         np.testing.assert_array_equal(cells(flat, name), cells(flat, twin).T)
         np.testing.assert_array_equal(cells(flat, name), cells(folded, twin))
-    assert "equal in every bit" in headline(folded)
+    assert "agree in every bit" in headline(folded)

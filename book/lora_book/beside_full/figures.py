@@ -42,13 +42,13 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
     parts.append(say(comparison, "middle right", 14))
-    headline = ("Full fine-tuning moves every entry by η, whereas LoRA moves the median entry by "
-                f"{np.median(np.abs(step)):.2g} η")
+    headline = ("Full fine-tuning moves every entry of W by η, whereas LoRA moves them by a median "
+                f"of {np.median(np.abs(step)):.2g} η")
     return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
                        f"With r = {r:,}, {rate} and α = 8, LoRA’s step has {use:.2g} times the "
-                       f"first-order decrease of full fine-tuning’s and {harm:.2g} times its "
-                       f"second-order cost. LoRA’s best η is {number(use / harm * times)} times "
-                       "that of full fine-tuning")
+                       f"first-order decrease of full fine-tuning’s step and {harm:.2g} times its "
+                       "second-order cost. LoRA’s best η for one step is "
+                       f"{number(use / harm * times)} times that of full fine-tuning")
 
 
 def row_step(angle: int = 20) -> dict:
@@ -74,11 +74,12 @@ def row_step(angle: int = 20) -> dict:
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
         traces,
-        f"If downhill is at {angle}°, full fine-tuning steps at {ways[0]}° and LoRA at {ways[1]}°",
+        f"With the negative gradient at {angle}°, full fine-tuning steps at {ways[0]}° "
+        f"and LoRA at {ways[1]}°",
         [labelled("change of one entry", -0.1, 2.1, **axis)],
         [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
-        f"If downhill is at {angle}°, full fine-tuning steps {np.linalg.norm(full):.2f} η "
-        f"at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
+        f"With the negative gradient at {angle}°, full fine-tuning steps "
+        f"{np.linalg.norm(full):.2f} η at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
 
 
 def many_ranks(steps: int = 30) -> dict:
@@ -106,6 +107,5 @@ def many_ranks(steps: int = 30) -> dict:
         "As r grows, LoRA’s update approaches full fine-tuning’s under SGD but not under Adam",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
         [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
-        f"After {steps_done(steps)} at r = {many.RANKS[-1]:,}, LoRA’s update differs from full "
-        f"fine-tuning’s by {' and by '.join(distances)} (η = {ADAM_RATE:g}), "
-        "relative to the latter")
+        f"After {steps_done(steps)} at r = {many.RANKS[-1]:,}, the relative distance between the "
+        f"updates is {' and '.join(distances)} (η = {ADAM_RATE:g})")

@@ -86,7 +86,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
                        for rule, (mean, error) in slopes.items())
     return figure(
         traces,
-        f"With inputs in {directions}, the best η depends least on r under {FORMULAS[flattest]}",
+        f"If inputs vary in {directions}, the best η depends least on r under {FORMULAS[flattest]}",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
         f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η is proportional "

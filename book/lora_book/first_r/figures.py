@@ -55,7 +55,7 @@ def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,
 def _cost(factor: float, lost: int) -> str:
     """The loss at a carried rate over the lowest. lost: of the seeds, how many diverged."""
     if lost:
-        return f"{lost}/{len(digits_map.SEEDS)} lost"
+        return f"{lost}/{len(digits_map.SEEDS)} diverge"
     return f"× {factor:.3g}"
 
 
@@ -63,8 +63,10 @@ def _worst(rows: dict[str, Valley]) -> str:
     """Where the η of the first rank costs most, in words."""
     name = max(rows, key=lambda row: rows[row].carried)
     cost = rows[name].cost
-    if "lost" in cost:
-        return f"{cost.replace('/', ' of ').replace('lost', 'runs diverge')} at {name}"
+    if "diverge" in cost:
+        runs = cost.replace("/", " of ").replace("diverge", "runs")
+        return f"training diverges in {runs} at {name}"
     if cost == "× 1":
-        return "tuning again gains nothing at any rank"
-    return f"the loss rises to {cost.replace('× ', '')} times the lowest at {name}"
+        return "retuning η gains nothing at any rank"
+    factor = cost.replace("× ", "").replace("≥", "at least")
+    return f"the loss at {name} is {factor} times the lowest there"

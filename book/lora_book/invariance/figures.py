@@ -63,13 +63,19 @@ def two_numbers(change: str = "α × 16") -> dict:
                   "middle right", 16),
               say({(0, -0.56): "dotted: unchanged"}, "middle right", 12)]
     changes = change.replace(", ", " and ")
-    headline = (f"With {changes}, the first step of W is multiplied by {step:.3g} "
-                f"and the relative step of A by {relative:.3g}")
+    headline = (f"With {changes}, the first step of W {_change(step)} "
+                f"and the relative step of A {_change(relative)}")
     return figure(traces, headline,
                   [labelled("times as large", 0, 21, tickvals=[1, 4, 8, 16])],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
                     "ticktext": ["relative step of A ", "first step of W "]}], headline,
                   shapes=shapes, margin={**MARGIN, "l": 130, "t": 12})
+
+
+def _change(factor: float) -> str:
+    if np.isclose(factor, 1):
+        return "stays the same"
+    return f"grows {factor:.3g}-fold" if factor > 1 else f"shrinks {1 / factor:.3g}-fold"
 
 
 def roughly() -> dict:
@@ -82,8 +88,8 @@ def roughly() -> dict:
     traces = [marks(middles, rows, "delta", "diamond", 11),
               words(middles, rows, [f"   {text}" for text in percent],
                     textposition="middle right", textfont={"size": 14})]
-    return figure(traces, f"If one setting is not converted, the runs differ by {percent[-1]} "
-                  f"to {percent[0]} of the update",
+    return figure(traces, "If one setting is not converted, the gap is between "
+                  f"{percent[-1]} and {percent[0]} of the update, depending on the setting",
                   [log_labelled("gap, relative to the update", -6.5, 4.8, [1e-6, 1e-3, 1],
                                 texts=["0.0001 %", "0.1 %", "100 %"])],
                   [{"range": [-0.6, len(sizes) - 0.4], "tickvals": rows, "ticktext": list(sizes),
@@ -108,7 +114,8 @@ def slide(factor: int = 16) -> dict:
     worth_at = {where: float(np.exp(np.interp(np.log(where), np.log(moved), np.log(worths))))
                 for where in (0.01, 0.1, 1, 10)}
     return figure(
-        traces, f"α × {factor} is worth η × {factor} at first and η × {root:g} in the end",
+        traces,
+        f"α × {factor} is worth η × {factor} at first, but η × {root:g} once A has moved far",
         [labelled("distance moved by A / its initial norm", -3.2, 2.2, **power_ticks(-3, 2))],
         [labelled("equivalent factor on η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],

@@ -15,7 +15,7 @@ SETTINGS = {"Momentum": {"lr": 0.02, "weight_decay": 0.01},
             "AdamW": {"lr": 0.01, "weight_decay": 0.5}}
 CHANGES = {"α × 16": (16, 1, 1), "η × 4, initial A × 4": (1, 4, 4), "η × 16": (1, 16, 1),
            "initial A × 16": (1, 1, 16)}  # factors of the scale, of η and of the initial A
-LEFT = {"the exponent of η": (Adam(0.01), {"lr": 0.16}),  # what does not follow, in which run
+LEFT = {"η (× 16, not × 4)": (Adam(0.01), {"lr": 0.16}),  # what does not follow, in which run
         "initial A": (Adam(0.01), {}),
         "a decay of 0.5": (AdamW(0.01, weight_decay=0.5), {"weight_decay": 0.5}),
         "a clipping limit": (Clipped(Adam(0.01), max_norm=0.05), {"max_norm": 0.05}),

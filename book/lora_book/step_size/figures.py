@@ -56,7 +56,7 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         headings=[
             f"loss  {key}",
             f"relative loss   {coloured('━ this run', 'rose')}   "
-            f"{coloured('━ same line', 'frozen')}"])
+            f"{coloured('━ on the line', 'frozen')}"])
 
 
 def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
@@ -110,9 +110,9 @@ def _plane(optimiser_name: str) -> list[dict]:
 def _outcome(values: np.ndarray) -> str:
     if values[-1] > OFF:
         return "the loss diverges"
-    times = "times" if values[-1] > 1 else "of"
-    end = f"ends at {number(values[-1])} {times}"
+    last = values[-1]
+    end = f"{number(last)} times" if last > 1 else f"{number(100 * last)} % of"
     if values.max() > 2:
         highest = number(values.max())
-        return f"the loss rises to {highest} times its initial value and {end} that value"
-    return f"the loss {end} its initial value"
+        return f"the loss rises to {highest} times its initial value and ends at {end} that value"
+    return f"the loss {'rises' if last > 1 else 'falls'} to {end} its initial value"

@@ -159,7 +159,7 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         parts.append(frame(delta_turned, R + 1, left))
         middle = left + (k - 1) / 2
         texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
-        outcome = f"differ by up to {gap:.0e}" if gap else "are equal in every bit"
+        outcome = f"differ by up to {gap:.0e}" if gap else "agree in every bit"
         headline = f"Step {t}: the folded runs {outcome}"
     return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
                        square=True)
