@@ -39,7 +39,7 @@ ENOUGH = 1e-3  # the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
 
 
-def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
+def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
     run = word_run.written(start)
     now = run[t]
