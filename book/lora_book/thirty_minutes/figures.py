@@ -111,9 +111,10 @@ def strides(alpha: float = 16) -> dict:
                   (13.7, y + 0.66): _short(at_B), (13.7, y - 0.66): coloured("B", "B"),
                   (16.8, y): factor}
 
-    folds = [f"{max(at_W, 1 / at_W):.3g}-fold under {name}" for name, (_, at_W) in sizes.items()]
-    change = "grows" if alpha > R else "shrinks"
-    headline = f"With α {factor}, the first step {change} {' and '.join(folds)}"
+    change = "longer" if alpha > R else "shorter"
+    growths = [f"{max(at_W, 1 / at_W):.3g} times {change} under {name}"
+               for name, (_, at_W) in sizes.items()]
+    headline = f"α {factor} makes the first step {' and '.join(growths)}"
     if alpha == R:
         headline = "The first step at α = 8 is the reference"
     return figure([*traces, say(texts, size=12)], headline,
@@ -193,8 +194,8 @@ def units(c: float = 4) -> dict:
                dotted(tip, -half, 1, half, colour="delta")]
     facts |= {(0.1, 0): "entry of A",
               (tip + 1.05, 0.5 * half): coloured("Adam’s step: η", "delta"),
-              (tip + 1.05, -0.5 * half): coloured(f"needed: η × {c:g}", "delta")}
-    headline = f"In a unit {c:g} times smaller, Adam’s step is {c:g} times too short"
+              (tip + 1.05, -0.5 * half): coloured(f"step η, needed η × {c:g}", "delta")}
+    headline = f"Shrink the unit {c:g}-fold, and Adam’s step is {c:g} times too short"
     return figure([say(numbers, size=11), say(facts, "middle right")], headline,
                   [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],
                   f"{headline}. The new ruler reads {c:g} times as much as the old one",
