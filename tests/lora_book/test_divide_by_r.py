@@ -188,8 +188,9 @@ def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
     if r >= 256:
         assert re.search(rf"{kept}: letters × (0\.9\d|1), grain ÷", reading(darkrooms(r, name)))
         assert exposures(darkrooms(r, name))[kept] == "well exposed"
-    stands_out = "stand out clearly" in headline(darkrooms(r, name))
-    assert stands_out == (letters > 3 * grain)
+    title = headline(darkrooms(r, name))
+    ratio, unit = re.search(r"letters are (\S+) (%|times) as strong as the grain", title).groups()
+    assert float(ratio) / {"%": 100, "times": 1}[unit] == pytest.approx(letters / grain, rel=0.05)
 
 
 def exposures(figure):

@@ -141,6 +141,8 @@ def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
     figure = ideas.ticks(*ticked)
     assert cells(figure, "gap").any() != all(ticked)
     largest = np.abs(first - second).max()
+    palest = cells(figure, "gap").max() < cells(figure, "α × 16").max()
+    assert palest == (not 0 < largest < 0.01)  # only what is too pale is magnified
     if "%" in headline(figure):
         assert numbers(figure) == pytest.approx([100 * largest], abs=0.6)
     else:

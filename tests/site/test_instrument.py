@@ -163,7 +163,7 @@ def test_both_zero_stays_for_ever(visit):
     phrase(here, "both")
     expect(line(here)).to_contain_text("nothing has moved, and nothing ever will")
     before = pixels(here)
-    here.page.wait_for_timeout(700)
+    expect(here.page.locator(".instrument-step output")).to_have_text("120")  # the last
     assert pixels(here) == before
     press(here, "play")
     expect(here.page.locator('[data-do="play"]')).to_have_text("▶ play")

@@ -17,15 +17,13 @@ PAPER = ("#070b12", "#fff6d8")  # before and after the light
 TONES = 24  # between the two
 EXPOSURE = 0.9  # an entry that is burnt to 1 − 1/e, in the largest of what one term adds
 WELL = 2  # within this factor of one term, letters are well exposed
-STANDS_OUT = {1.5: "the grain hides the letters", 3: "the letters show through the grain",
-              np.inf: "the letters stand out clearly from the grain"}
 
 
 def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
     """Prints of the first ΔW towards the word under three scales, with one exposure.
 
-    Below each, how its letters are exposed. The reading says how many times as bright they and the
-    grain are as in one average term.
+    Below each, how its letters are exposed. The title compares their strength with the grain's. The
+    reading says how many times as bright both are as in one average term.
     """
     delta, letters, across = first_step(r, optimiser)
     grain = across / grain_of_one(optimiser)
@@ -44,12 +42,17 @@ def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
         factors[name] = f"letters {_times(s * letters)}, grain {_times(s * grain)}"
         captions[-0.5, top + d + 1] = _exposure(s * letters)
 
-    outcome = next(words for most, words in STANDS_OUT.items() if letters / across < most)
-    headline = f"With {r:,} terms, {outcome}" if r > 1 else "With 1 term, ΔW is only stripes"
+    terms = f"{r:,} terms" if r > 1 else "1 term"
+    headline = f"With {terms}, the letters are {_share(letters / across)} as strong as the grain"
     parts += [say(names, "middle left", 15), say(captions, "middle right", 13)]
     return map_drawing(parts, headline, (-13, k), (-1, top + d + 2.5),
                        f"{headline}. Compared with one average term, "
                        + "; ".join(map(": ".join, factors.items())))
+
+
+def _share(ratio: float) -> str:
+    """0.12 → "12 %", 3.9 → "3.9 times"."""
+    return f"{100 * ratio:.0f} %" if ratio < 1 else f"{ratio:.2g} times"
 
 
 def _exposure(brightness: float) -> str:

@@ -299,7 +299,10 @@ export function mount(root, compute, keep = () => {}) {
     const began = performance.now();
     while (isOn()) {
       const seconds = (performance.now() - began) / 1000;
-      say(lineOf({ settings, ...runs }, Math.floor(20 * seconds + 2 * seconds ** 3)));
+      const steps = Math.floor(20 * seconds + 2 * seconds ** 3);
+      settings = { ...settings, step: Math.min(steps, END) };
+      syncStep(settings.step);
+      say(lineOf({ settings, ...runs }, steps));
       await nextFrame();
     }
   }

@@ -36,9 +36,10 @@ SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
 CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added to it. Purple: the "
            "gradients of A and B, each relative to its largest entry. Dark: entries below zero. "
            "The shade is |entry| to the power of {tone}, so that steps 1 and 2 are visible. The "
-           "initial A is uniform, with seed {seed}. Bars: each field is a factor of two. The mark "
-           "is the value at step 0 (step 1 if that is zero) or before your change. A dashed box "
-           "is exactly zero.")
+           "initial A is uniform, with seed {seed}. Bars: each field is a factor of two. Mark: the "
+           "value at step 0 (step 1 if that is zero) or before your change. Dashed: exactly zero. "
+           "First-order decrease: by how much the loss would fall if its gradient stayed as it is "
+           "at W₀.")
 LABELS = (f'<span class="instrument-names-A"><b>{GRADIENT.format("A")}</b><b class="of-A">A</b>'
           f'</span><span class="instrument-names-B"><b>{GRADIENT.format("B")}</b>'
           '<b class="of-B">B</b></span><span class="instrument-names-W">W₀, frozen, + '

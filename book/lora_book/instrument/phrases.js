@@ -9,7 +9,7 @@ const RANKS = [1, 4, 16];
 const TWIN = { alpha: 16, step: 30 };
 
 const leftAt4And16 = async ({ left, now, was }) =>
-  `The loss left is ${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
+  `The remaining loss is ${await left(was)} at r = 4 and ${await left(now)} at r = 16`;
 
 export const PHRASES = {
   random: {
@@ -42,7 +42,7 @@ export const PHRASES = {
       };
       const [byR, byRoot, undivided] = await Promise.all(Object.keys(RULES).map(ofRule));
       const divided = `${byR} with α/r; ${byRoot} with α/√r`;
-      return `The loss left at r = 1, 4, 16 is ${divided}; ${undivided} with α.`;
+      return `The remaining loss at r = 1, 4, 16 is ${divided}; ${undivided} with α.`;
     },
   },
   adam: {

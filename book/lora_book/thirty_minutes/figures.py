@@ -39,7 +39,7 @@ ENOUGH = 1e-3  # the loss at which it has arrived
 EDGE = 1.75  # of the ball's plane
 
 
-def word(start: str = STARTS[0], t: int = word_run.STEPS[-1]) -> dict:
+def word(start: str = STARTS[0], t: int = 0) -> dict:
     """A, B and ΔW = BA at step t, coloured by value; the wanted ΔW is the word LoRA."""
     run = word_run.written(start)
     now = run[t]
@@ -193,7 +193,7 @@ def units(c: float = 4) -> dict:
                dotted(tip, -half, 1, half, colour="delta")]
     facts |= {(0.1, 0): "entry of A",
               (tip + 1.05, 0.5 * half): coloured("Adam’s step: η", "delta"),
-              (tip + 1.05, -0.5 * half): coloured(f"needed: η × {c:g}", "delta")}
+              (tip + 1.05, -0.5 * half): coloured(f"step η, needed η × {c:g}", "delta")}
     headline = f"Shrink the unit {c:g}-fold, and Adam’s step is {c:g} times too short"
     return figure([say(numbers, size=11), say(facts, "middle right")], headline,
                   [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],

@@ -90,25 +90,25 @@ def _matrix(name: str, low: float, share: float) -> list[dict]:
 
 def ticks(eta: bool = False, start: bool = False, decay: bool = False, eps: bool = False) -> dict:
     """ΔW of a run with α × 16, of one with α in which the ticked settings follow, and what is left
-    of their difference, whose largest entry has the full colour."""
+    of their difference, in the shades of ΔW or, where these are too pale to see, magnified."""
     first, second = runs.two_words(lr=eta, start=start, weight_decay=decay, eps=eps)
     gap = first - second
     largest = np.abs(gap).max()
+    is_pale = 0 < largest < 0.01
     d, k = gap.shape
     rows = {"α × 16": (first, "delta"), "α + ticks": (second, "delta"),
-            "gap": (gap / (largest or 1), "loss")}
+            "gap": (gap / largest if is_pale else gap, "loss")}
     parts = []
     for row, (name, (values, colour)) in enumerate(rows.items()):
         top = row * (d + 2)
         parts += [cell_map(values, 0, top, colour, name), frame(values, 0, top),
                   say({(-1, top + d / 2): name}, "middle left", 14)]
-    if largest > 0.01:
-        note = ""
-        headline = f"The two words differ by up to {100 * largest:.0f} % of a letter’s value"
-    elif largest:
+    note = ""
+    headline = f"The two words differ by up to {100 * largest:.0f} % of a letter’s value"
+    if is_pale:
         note = f"magnified {float(f'{1 / largest:.1g}'):,.0f} times"
         headline = "The two words differ by too little to see"
-    else:
+    elif not largest:
         note = "0 everywhere"
         headline = "The gap is exactly 0: the two words agree in every bit"
     low = 3 * (d + 2)
