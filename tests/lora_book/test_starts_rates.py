@@ -175,7 +175,7 @@ def test_under_sgd_two_over_the_curvature_is_near_the_best_rate():
     runs = ends.reshape(-1, ends.shape[-1])
     assert np.mean([run[run.argmin() + 1] >= rates.LOST for run in runs]) > 0.5
     shown = reading(own_rate("PiSSA", "SGD"))
-    assert (f"PiSSA has λ = {number(by_start(curvature)['PiSSA'])} and its best η = "
+    assert (f"PiSSA: λ is {number(by_start(curvature)['PiSSA'])}, and the best η is "
             f"{number(by_start(best)['PiSSA'])}") in shown
 
 

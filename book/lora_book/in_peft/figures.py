@@ -57,12 +57,12 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"The “linear” result contains {first} and {second} of the updates, with an error of "
+        f"“linear” gives {first} and {second} times the updates, with an error of "
         f"{100 * gap:.0f} %",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
-         labelled("second weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
+         labelled("second adapter’s weight", -1.2, 2.2, tickvals=list(WEIGHTS))],
         [{"range": [-1.4, 3.7]}, {"range": [-0.1, 2.2]}],
-        f"{draws} of A, r = {r}, weights 1 and {weight:g}. Share of each update, and relative "
-        f"error of the sum: {' · '.join(sentences)}",
-        headings=["share kept", "relative error"])
+        f"{draws} of A, r = {r}, weights 1 and {weight:g}. Shares of the updates, and relative "
+        f"error: {' · '.join(sentences)}",
+        headings=["share of each update", "relative error"])

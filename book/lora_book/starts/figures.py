@@ -59,7 +59,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
             [words([0.5], [0.5], "needs an even r"),
              words([1.5], [0.5], "needs an even r", panel=2)],
             "The orthogonal initialisation needs an even r",
-            "not possible: half of the components hold A, the other half B.")
+            "impossible, because half of the r components go to A and half to B")
     norms = board(start, r, alpha)
     traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
@@ -67,7 +67,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
         values = getattr(norms, field)[:1]
         traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
                             13, panel=2, name=name, **_says(name, values)))
-    return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])}, "
+    return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])} and "
                               f"the model {_verb(norms.model[0])}", _reading(norms))
 
 
@@ -117,11 +117,11 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
          labelled("step", 0, rates.STEPS, dtick=20)],
         [labelled("best η", -5.6, 0.4, **power_ticks(-5, 0)),
          {**power_ticks(low, high), "range": [low - 0.15, high + 0.15]}],
-        f"{optimiser}: {start} has λ = {number(curvature[chosen])} and its best η = "
+        f"{optimiser}, {start}: λ is {number(curvature[chosen])}, and the best η is "
         f"{number(best[chosen])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(endings))}",
         headings=[coloured("● default", "teal") + "   " + coloured(f"■ {start}", "rose"),
-                  "loss; dotted: at the default’s best η"])
+                  "loss (dotted: at the default’s best η)"])
 
 
 def _rate_of_each(optimiser: str, chosen: int, default: int) -> list[dict]:

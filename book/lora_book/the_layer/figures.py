@@ -34,7 +34,7 @@ def rulers(size: float = 0.005) -> dict:
     return figure(
         [line(x, y, "frozen", width=1.5, **named("bfloat16")),
          line([100 * size] * 2, [0.4, len(ENTRIES) + 0.6], "delta", width=2, **named("w + Δw")),
-         marks(stored, list(rows), "rose", "circle", 12, **named("stored"))],
+         marks(stored, list(rows), "rose", "circle", 12, **named("stored value"))],
         f"Adding Δw changes {moved} of {len(ENTRIES)} entries",
         [labelled("change, in % of a typical entry", -0.35, 2.35, tickvals=[0, 0.5, 1, 1.5, 2])],
         [{"range": [0.4, len(ENTRIES) + 0.6], "tickvals": list(rows), "showgrid": False,
@@ -42,5 +42,5 @@ def rulers(size: float = 0.005) -> dict:
         f"Δw = {100 * size:g} % of a typical entry, in bfloat16: "
         f"{moved} of {len(ENTRIES)} entries change",
         headings=[f"{coloured('│ values that bfloat16 can store', 'frozen')}<br>"
-                  f"{coloured('│ w + Δw', 'delta')}   {coloured('● stored', 'rose')}"],
+                  f"{coloured('│ w + Δw', 'delta')}   {coloured('● stored value', 'rose')}"],
         margin={**MARGIN, "l": 92, "t": 52})
