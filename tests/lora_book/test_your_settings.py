@@ -15,7 +15,7 @@ def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
     for name, text in zip(ROWS, words["text"], strict=True):
         if name in ("diffusers, SD", "Tinker"):
             only = 32 / r if name == "Tinker" else 1
-            assert text.startswith(f"only s = {only:g}")
+            assert text.startswith(f"only s={only:g}")
             continue
         kind, number = text.split(", ")[0].split()
         divisor = 1 if kind == "scale" else r**0.5 if "rsLoRA" in text else r

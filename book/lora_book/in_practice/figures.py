@@ -29,8 +29,8 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     for row, (name, size) in enumerate(sizes.items()):
         shapes += _fill(filled, filled + size / 1e9, PARTS[name])
         filled += size / 1e9
-        names[GB_A_ROW + 0.5, -4 - 1.45 * row] = coloured(f"■ {name}", PARTS[name])
-        names[GB_A_ROW + 1, -4.6 - 1.45 * row] = size_text(size)
+        names[GB_A_ROW + 0.4, -3.85 - 1.55 * row] = coloured(f"■ {name}", PARTS[name])
+        names[GB_A_ROW + 1.2, -4.6 - 1.55 * row] = size_text(size)
     for card, name in CARDS.items():
         rows = card / 1e9 / GB_A_ROW
         shapes.append(dotted(0, -rows, GB_A_ROW, rows, thick=3))
@@ -42,7 +42,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     return drawing(
         [*shapes, _grid(), say(names, "middle right", 14)],
         f"Training needs {size_text(total)} and {outcome}",
-        (-0.3, 14), (-ROWS - 0.6, 0.3),
+        (-0.3, 15.2), (-ROWS - 0.6, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {told}"
         f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}")

@@ -44,10 +44,10 @@ def names(task: str = "rotated", r: int = 0) -> dict:
         sheet[y:y + side, x:x + side] = picture.reshape(side, side)
     traces = [heat(100 * sheet, 0, 100, [PALE, "ink"], name="ink")]
     for colour, which in (("teal", called == truth), ("rose", called != truth)):
-        at = np.array(places)[which] + (3.5, side + 1.8)
+        at = np.array(places)[which] + (3, side + 1.8)
         traces.append(words(*at.T.tolist(), [str(digit) for digit in called[which]],
                             textfont={"size": 17, "color": COLOURS[colour]}))
-    wrong = np.array(places)[called != truth] + (5.8, side + 2.2)
+    wrong = np.array(places)[called != truth] + (6.4, side + 2.2)
     right = [str(digit) for digit in truth[called != truth]]
     traces.append(words(*wrong.T.tolist(), right, textfont={"size": 11}))
     share = (np.median(runs.tried(task, runs.PLACES[0], r)[runs.RATES.index(runs.SHOWN_RATE), :, 1])

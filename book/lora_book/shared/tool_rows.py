@@ -31,7 +31,7 @@ def written(yours: Convention, name: str, rslora: bool = False) -> str:
     """How the scale is written in a tool."""
     row = TOOLS[name]
     if row.asks_for is None:
-        return f"only s = {number(convention(name, yours.r).scale)}"
+        return f"only s={number(convention(name, yours.r).scale)}"
     if row.asks_for == "scale":
         return f"scale {number(yours.scale)}"
     if rslora and row.has_rslora:
