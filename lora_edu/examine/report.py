@@ -131,7 +131,8 @@ def _rank(examination: Examination) -> Iterator[str]:
 
 def rank_needed(rows: list[Row]) -> str:
     """What ranks retain of the update, which is not zero, as a sentence."""
-    most = max(len(row.singular_values) for row in rows)
+    counts = {len(row.singular_values) for row in rows}
+    most = max(counts)
     if most == 1:
         return "The rank is 1, so it cannot be smaller."
     enough = next(keep for keep in range(1, most + 1) if 1 - lost(rows, keep) >= MOST)
@@ -139,7 +140,9 @@ def rank_needed(rows: list[Row]) -> str:
     retained = " and ".join(f"{keep} retains {percent(1 - lost(rows, keep))}" for keep in telling)
     in_each = max(row.rank_holding(MOST) for row in rows)
     needed = f"all {most}" if in_each == most else f"{in_each}"
-    return (f"Of {most} components in each module, keeping {retained} of ‖ΔW‖² over all modules. "
+    components = f"{most}" if len(counts) == 1 else f"at most {most}"
+    return (f"Of {components} components in each module, keeping {retained} of ‖ΔW‖² over all "
+            "modules. "
             f"To retain {percent(MOST)} in every single module, you must keep {needed}.")
 
 
@@ -215,8 +218,11 @@ def rate_seen(examination: Examination) -> str:
     ratios = [row.sigma / row.starts[start] for row in examination.rows
               if row.is_known and row.starts]
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
+    if_started_so = f"if A was initialised as {START_WORDS[start]}"
+    if max(ratios) > FAR:  # of a start that the file does not name
+        return f"Perhaps. The spread of A is {ends} times its initial spread, {if_started_so}."
     return (f"Not by the spread of A: it is {ends} times its initial spread, and we would report "
-            f"more than {FAR} times (if A was initialised as {START_WORDS[start]}).")
+            f"more than {FAR} times ({if_started_so}).")
 
 
 def moved_seen(examination: Examination) -> str:

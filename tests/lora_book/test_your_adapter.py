@@ -94,6 +94,9 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
         replace(row, singular_values=np.array([4.0, 1.0, 0.01, 0.0])) for row in sample.rows))
     assert "keeping 1 retains 94.1 % and 2 retains 99.9 % of" in figures.rank(of_one)
     assert "you must keep 1." in figures.rank(of_one)
+    first, *others = of_one.rows
+    mixed = replace(of_one, rows=(replace(first, singular_values=np.array([4.0, 1.0])), *others))
+    assert "<b>Of at most 4 components in each module, " in figures.rank(mixed)
 
 
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
@@ -139,6 +142,16 @@ def test_an_A_far_from_its_start_is_said_first():
         "lora_unet_q.lora_down.weight": rng.uniform(-9, 9, (2, 8)),
         "lora_unet_q.lora_up.weight": np.ones((8, 2))})))
     assert "too large?</b> Perhaps. A has grown far beyond" in text
+
+
+def test_an_A_far_from_the_usual_start_of_its_layout_only():
+    """The file does not say that it began there, so there is no finding."""
+    spread = 5 * A_STARTS["kaiming_uniform"](2, 768)
+    A = np.random.default_rng(0).normal(0, spread, (2, 768))
+    adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": A,
+                                    "lora_unet_q.lora_up.weight": np.ones((8, 2))}))
+    assert "far-from-start" not in {finding.name for finding in adapter.findings}
+    assert "too large?</b> Perhaps. The spread of A is" in figures.how_far(adapter)
 
 
 def zero_B(key, values):
