@@ -10,7 +10,7 @@ CARDS = {24e9: "24 GB", 80e9: "80 GB"}
 GB_A_ROW = 8
 ROWS = 10  # of the larger card
 # What the drawing tells apart, with its colour.
-PARTS = {"base": "ink", "adapter’s own": "rose", "activations": "brown", "logits": "teal"}
+PARTS = {"base": "ink", "adapter": "rose", "activations": "brown", "logits": "teal"}
 OWN = ("A and B", "gradients", "moments")  # the adapter's
 
 
@@ -21,7 +21,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
     terms = account(llama, modules, r, PRECISIONS[precision], tokens, checkpointing)
     total = sum(terms.values())
     sizes = {name: terms.get(name, 0) for name in PARTS}
-    sizes["adapter’s own"] = sum(terms[name] for name in OWN)
+    sizes["adapter"] = sum(terms[name] for name in OWN)
 
     names = {}
     shapes = []
@@ -44,7 +44,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         f"Training needs {size_text(total)} and {outcome}",
         (-0.3, 15.2), (-ROWS - 0.6, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
-        f"{'on' if checkpointing else 'off'}: counted {size_text(total)}, {told}"
+        f"{'on' if checkpointing else 'off'}: {size_text(total)} in all, {told}"
         f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}")
 
 

@@ -85,7 +85,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               text=list(np.array(hover)[~outside]), hovertemplate="%{text}<extra></extra>"),
         marks(ratios[outside].clip(*ENDS), np.full(outside.sum(), TOP), "rose",
               "triangle-up", 10, text=list(names[outside]), name="outside the rates",
-              hovertemplate="%{text}: outside the rates<extra></extra>")]
+              hovertemplate="%{text}: outside the rates that trained<extra></extra>")]
 
     moved = "η fixed" if power == 0 else f"η {times((r / r1)**power)}"
     if outside.mean() > 0.5:

@@ -89,8 +89,8 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
         traces,
-        f"Rank {r} reads {new:.0%} of the new task, "
-        f"and goes from {before:.0%} to {old:.0%} on the old one",
+        f"At rank {r}, accuracy is {new:.0%} on the new task "
+        f"and falls from {before:.0%} to {old:.0%} on the old task",
         [named_ticks(runs.RANKS, f"rank, at η = {short(lr)}"),
          named_ticks(runs.RATES, f"η, at r = {r}", ticks=runs.RATES[::2], names=short)],
         [SHARE, SHARE],
