@@ -15,8 +15,7 @@ from lora_book.shared.valleys import BALL, Valley, valley_rows
 
 TUNED_AT = ("the smallest rank", "the largest rank")
 HIGHEST = 0.03  # loss above a valley's lowest, in nats, where a wall is cut
-RATE_TICKS = {"tickvals": [1e-4, 3e-4, 1e-3, 3e-3],
-              "ticktext": ["0.0001", "0.0003", "0.001", "0.003"]}
+RATE_TICKS = {"tickvals": [1e-4, 1e-3], "ticktext": ["0.0001", "0.001"]}
 
 PAIRS = {"1 → 4": (1, 4), "1 → 16": (1, 16), "1 → 64": (1, 64), "4 → 16": (4, 16),
          "4 → 64": (4, 64), "4 → 128": (4, 128), "16 → 64": (16, 64), "64 → 4": (64, 4),

@@ -56,9 +56,9 @@ def valley_rows(rows: dict[str, Valley], rate: float, tuned_at: str, headline: s
     first = np.log10(min(valley.rates[0] for valley in rows.values()))
     last = np.log10(max(valley.rates[-1] for valley in rows.values()))
     span = last - first
-    ends = [first - 0.27 * span, last + 0.38 * span]  # with room for names and costs
+    ends = [first - 0.27 * span, last + 0.42 * span]  # with room for names and costs
     xaxis = {"type": "log", **ticks, "range": ends, "title": {"text": "learning rate η"}}
     yaxis = {**BLANK_AXIS, "range": [low, 1.05], "title": {"text": "loss (higher is worse)"}}
     key = f"{coloured(f'● η tuned at {tuned_at}', BALL)}   │ this rank’s best η"
     return figure(traces, headline, [xaxis], [yaxis], headline, headings=[key],
-                  margin={"l": 28, "r": 6, "t": 34, "b": 46})
+                  margin={"l": 28, "r": 18, "t": 34, "b": 46})
