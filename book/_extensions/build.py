@@ -19,7 +19,7 @@ from pybtex.plugin import register_plugin
 from lora_edu.explore.sphinx_ext import digest, say_fallback, with_another_digest
 
 from . import sources
-from .content import answers, claims, formulas, instruments, lines, self_check
+from .content import answers, bibliography, claims, formulas, instruments, lines, self_check
 from .in_page import run_page
 from .node import missing
 from .notebooks import download, execute
@@ -41,6 +41,7 @@ def setup(app):
     check_tools(app)
     formulas.setup(app)
     instruments.setup(app)
+    bibliography.setup()
     # Asked for at each citation, and otherwise looked for among all packages each time.
     register_plugin("pybtex.backends", "plaintext", Backend, force=True)
     for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):  # docstrings on "The library"
