@@ -74,9 +74,14 @@ def _outcome(t: int, has_moved: dict[str, bool], now: Adapter) -> str:
     for one, other in ("AB", "BA"):
         if not has_moved[one]:
             return f"{other} has moved, but {one} has not"
-    left = 100 * word_run.loss_left(now)
+    return f"A and B both move, and {_loss_left(now)} of the loss is left"
+
+
+def _loss_left(adapter: Adapter) -> str:
+    """In percent, with a blank at which no line breaks."""
+    left = 100 * word_run.loss_left(adapter)
     digits = 1 if left < 10 else 0
-    return f"A and B both move, and {left:.{digits}f} % of the loss is left"
+    return f"{left:.{digits}f}\u00a0%"
 
 
 def strides(alpha: float = 16) -> dict:
@@ -148,11 +153,9 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
         outcome = "nothing is written yet"
     elif np.allclose(upper, lower, atol=1e-3 * np.abs(upper).max()):
         outcome = "the two pictures are the same"
-    elif with_eta > 1.05 * with_alpha:
-        outcome = (f"A has moved {with_eta / with_alpha:.2g} times as far with η × 4 as with "
-                   "α × 4")
     else:
-        outcome = "the two pictures differ"
+        outcome = (f"{_loss_left(large_alpha)} of the loss is left with α × 4, and "
+                   f"{_loss_left(large_eta)} with η × 4")
     distances = "A has not moved in either run" if t <= 1 else (
         f"A has moved by {100 * with_alpha:.0f} % of its initial norm with α × 4, "
         f"and by {100 * with_eta:.0f} % with η × 4")
