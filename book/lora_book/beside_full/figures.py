@@ -42,8 +42,8 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
     comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
     parts.append(say(comparison, "middle right", 14))
-    headline = ("Full fine-tuning moves every entry of W by η, whereas LoRA moves them by a median "
-                f"of {np.median(np.abs(step)):.2g} η")
+    headline = ("Full fine-tuning moves every entry of W by η, whereas LoRA’s median move is "
+                f"{np.median(np.abs(step)):.2g} η")
     return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
                        f"With r = {r:,}, {rate} and α = 8, LoRA’s step has {use:.2g} times the "
                        f"first-order decrease of full fine-tuning’s step and {harm:.2g} times its "

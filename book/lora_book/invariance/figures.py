@@ -63,12 +63,12 @@ def two_numbers(change: str = "α × 16") -> dict:
                   "middle right", 16),
               say({(0, -0.56): "dotted: unchanged"}, "middle right", 12)]
     changes = change.replace(", ", " and ")
-    headline = (f"With {changes}, the first step of W {_change(step)} "
-                f"and the relative step of A {_change(relative)}")
+    headline = (f"With {changes}, the first step in W {_change(step)} "
+                f"and A’s relative step {_change(relative)}")
     return figure(traces, headline,
                   [labelled("times as large", 0, 21, tickvals=[1, 4, 8, 16])],
                   [{"range": [-0.8, 1.6], "tickvals": [0, 1], "showgrid": False,
-                    "ticktext": ["relative step of A ", "first step of W "]}], headline,
+                    "ticktext": ["A’s relative step ", "first step in W "]}], headline,
                   shapes=shapes, margin={**MARGIN, "l": 130, "t": 12})
 
 

@@ -23,8 +23,8 @@ def same_first_step(rate) -> str:
             if not close(new_step, want):
                 ratio = np.linalg.norm(new_step) / np.linalg.norm(want)
                 raise NotYet(f"{optimiser}: when α goes from {alpha:g} to {new_alpha:g}, your "
-                             f"rate multiplies the first step of W by {ratio:.6g}.")
-    return "the first step of W stays the same under SGD and under Adam."
+                             f"rate multiplies the first step in W by {ratio:.6g}.")
+    return "the first step in W stays the same under SGD and under Adam."
 
 
 def _step(optimiser: str, A, G, s: float, lr: float):
