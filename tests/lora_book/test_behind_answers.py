@@ -52,6 +52,8 @@ def test_schedules_that_fall_end_lower_at_a_larger_rate():
         (0.185, 0.221), (0.145, 0.149), (0.154, 0.188), (0.163, 0.19)]
     assert least[1:, 0].max() < 0.165
     seeds = np.take_along_axis(losses, best[..., None, None], axis=2)[:, :, 0]
+    lower = seeds[1:, 0] < seeds[0, 0]  # without warm-up, seed by seed
+    assert lower.sum(axis=-1).tolist() == [4, 4, 4]
     spreads = seeds.max(axis=-1) / seeds.min(axis=-1)
     assert spreads[1:].max() == pytest.approx(2, abs=0.1)
 

@@ -53,10 +53,33 @@ def vertex_rate(model, r):
     return math.exp(-slope / (2 * bend))
 
 
-def carried(r1, r):
+def carried(r1, r, power=0.0):
     """What the rate at the bottom of r1 loses at r, a number a model."""
-    losses = [runs.regret(model, r1, r) for model in runs.having(r1, r)]
+    losses = [runs.regret(model, r1, r, power) for model in runs.having(r1, r)]
     return [loss for loss in losses if math.isfinite(loss)]
+
+
+def third(r1, r):
+    """What a third of the rate with the lowest loss at r loses there, on the models of carried."""
+    losses = []
+    for model in runs.having(r1, r):
+        if math.isfinite(runs.regret(model, r1, r)):
+            rate, lowest = runs.bottom(model, r)
+            rate = rate if math.isfinite(rate) else model.best(r)
+            losses.append(float(runs.valley(model, r)(math.log(rate / 3))) - lowest)
+    return losses
+
+
+def too_small(r):
+    """What the rate of the grid about a third of the best one costs at r, a number a model."""
+    costs = []
+    for model in runs.models():
+        if r in model.ranks:
+            rates, losses = runs.tried(model, r)
+            at = int(losses.argmin())
+            if at > 0 and 2.4 < rates[at] / rates[at - 1] < 3.4:
+                costs.append(losses[at - 1] - losses[at])
+    return costs
 
 
 def test_curves_follow_a_parabola():
@@ -127,14 +150,26 @@ def test_what_a_carried_rate_costs():
     assert (len(down), len(up), np.isinf(up).sum()) == (112, 104, 23)
     assert [round(100 * np.mean(costs < 5e-3)) for costs in (down, up)] == [55, 29]
     assert np.median(down) == pytest.approx(0.0042, abs=5e-5)
+    assert np.median(too_small(1)) == pytest.approx(0.0024, abs=6e-5)
+    assert np.median(too_small(64)) == pytest.approx(0.0065, abs=5e-5)
     assert np.median(up) == pytest.approx(0.0096, abs=5e-5)
 
-    for r1, r, count, median, most in ((16, 64, 18, 0.0002, 0.0008), (4, 64, 19, 0.0010, 0.0043),
-                                       (1, 64, 11, 0.0031, 0.0069)):
-        losses = carried(r1, r)
-        assert len(losses) == count
+    for r1, count, median, most, of_third in (
+            (16, 18, 0.0002, 0.0008, 0.0060), (4, 19, 0.0010, 0.0043, 0.0066),
+            (1, 11, 0.0031, 0.0069, 0.0051)):
+        losses = carried(r1, 64)
+        wrong = third(r1, 64)
+        assert len(losses) == len(wrong) == count
+        assert np.isfinite(wrong).all()
         assert statistics.median(losses) == pytest.approx(median, abs=6e-5)
         assert max(losses) == pytest.approx(most, abs=6e-5)
+        assert statistics.median(wrong) == pytest.approx(of_third, abs=6e-5)
+    as_much = statistics.median(third(4, 64))
+    assert statistics.median(carried(4, 64)) == pytest.approx(as_much / 7, rel=0.05)
+    assert statistics.median(carried(4, 64, -0.25)) == pytest.approx(as_much, rel=0.02)
+    assert statistics.median(carried(4, 64, -0.5)) == pytest.approx(2 * as_much, rel=0.02)
+    assert statistics.median(carried(1, 64)) == pytest.approx(
+        0.6 * statistics.median(third(1, 64)), rel=0.01)
     llama = next(model for model in runs.models() if model.name == "Llama-3.1-8B")
     bought = runs.bottom(llama, 16)[1] - runs.bottom(llama, 64)[1]
     assert max(carried(16, 64)) / bought == pytest.approx(0.2, abs=0.02)

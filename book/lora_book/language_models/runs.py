@@ -1,5 +1,5 @@
 """A published sweep on 35 language models, and what it says of a learning rate that is carried
-from rank to rank. Losses are test losses, in nats per token; α/r is the rule throughout."""
+from rank to rank. Losses are test losses, in nats per token; they suggest α/r throughout."""
 
 import json
 from dataclasses import dataclass
