@@ -57,8 +57,7 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
     first, second = map(_two_digits, shares)
     return figure(
         traces,
-        f"“linear” gives {first} and {second} times the updates, with an error of "
-        f"{100 * gap:.0f} %",
+        f"“linear” scales the updates by {first} and {second}; its error is {100 * gap:.0f} %",
         [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 2.5],
           "showgrid": False},
          labelled("second adapter’s weight", -1.2, 2.2, tickvals=list(WEIGHTS))],

@@ -84,15 +84,16 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               text=list(np.array(hover)[~outside]), hovertemplate="%{text}<extra></extra>"),
         marks(ratios[outside].clip(*ENDS), np.full(outside.sum(), TOP), "rose",
               "triangle-up", 10, text=list(names[outside]), name="outside the rates",
-              hovertemplate="%{text}: outside the rates that trained<extra></extra>")]
+              hovertemplate="%{text}: outside the rates with finite loss<extra></extra>")]
 
     moved = "η fixed" if power == 0 else f"η {times((r / r1)**power)}"
     if outside.mean() > 0.5:
-        outcome = f"{outside.sum()} of {len(tuned)} models fall outside the rates that trained"
+        outcome = (f"{outside.sum()} of {len(tuned)} carried rates lie outside "
+                   "those with finite loss")
     else:
-        outcome = f"half of the models lose {np.median(losses[~outside]):.4f} nats or less"
+        outcome = f"the median cost is {np.median(losses[~outside]):.4f} nats"
         if outside.any():
-            outcome += f"; outside the rates that trained: {outside.sum()}"
+            outcome += f"; rates without a finite loss: {outside.sum()}"
     headline = f"From r = {r1} to {r} with {moved}, {outcome}"
     return figure(
         traces, headline,

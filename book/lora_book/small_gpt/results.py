@@ -50,7 +50,7 @@ def by_rank() -> str:
     """What each rank on q and v gains, and costs on Shakespeare, as a table in Markdown."""
     before = read()["base"]["shakespeare"]["test"]
     lines = ["| | trained parameters | share of the full gain on the Bible | on the dictionary "
-             "| rise of Shakespeare’s loss after the Bible | after the dictionary |",
+             "| rise in Shakespeare’s loss after the Bible | after the dictionary |",
              "|---" * 6 + "|"]
     for name in (*(f"q, v, r = {r}" for r in RANKS), "full"):
         gains = [f"{share(style, name):.0%}" for style in ("bible", "devil")]

@@ -107,9 +107,11 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     losses, endings = _at_two_rates(optimiser, chosen, default)
 
     low, high = LOSSES
-    title = f"The best rate of {start} is {times} times the default’s"
+    title = f"{start}’s best rate is {times} times the default’s"
     if start == "default":
-        title = f"The best rate of the default is {number(best[default])}"
+        title = f"The default’s best rate is {number(best[default])}"
+    elif start[0].islower() or " " in start:
+        title = f"The best rate for “{start}” is {times} times the default’s"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
