@@ -54,7 +54,7 @@ def low_rank(r: int = 1, view: str = VIEWS[0]) -> dict:
     stored = r * (d + k)
     error = f"{100 * missing:.0f} % of the picture’s norm"
     shown, headline = {
-        VIEWS[0]: (best, f"An update of rank {r} stores {r} × ({d} + {k}) = {stored} numbers"),
+        VIEWS[0]: (best, f"An update of rank {r} takes {r} × ({d} + {k}) = {stored} numbers"),
         VIEWS[1]: (B[:, [r - 1]] @ A[[r - 1]], f"Term {r} is one column of B times one row of A"),
         VIEWS[2]: (M - best, f"At rank {r}, the error is {error}")}[view]
 
