@@ -15,7 +15,7 @@ from lora_book.shared.fits import geometric_mean, vertex
 
 BATCHES = (4, 16, 64, 256)
 PICTURES = 6400
-METHODS = {"in full": 0, "r = 1": 1, "r = 8": 8, "r = 64": 64}  # ranks
+METHODS = {"full fine-tuning": 0, "r = 1": 1, "r = 8": 8, "r = 64": 64}  # ranks
 ALPHA = 8
 ANGLE = 45
 RATES = 2.0 ** np.arange(-9, -2.5)

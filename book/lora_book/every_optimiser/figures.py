@@ -38,6 +38,6 @@ def table() -> str:
         follows = rule_in_words(result).translate(unbroken).replace(",\N{NO-BREAK SPACE}", ", ")
         gaps = map(gap_in_words, result["gaps"][:0:-1])
         rows.append((name, follows, *gaps, result["by"]))
-    head = ("optimiser", "conversion", "gap if all are converted", "gap if constants stay",
+    head = ("optimiser", "conversion", "gap with all converted", "gap with constants unchanged",
             "as in")
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
