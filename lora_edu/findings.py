@@ -92,17 +92,17 @@ def _findings(fault: Fault, case: Any) -> Iterator[Finding]:
 # Symptom, cause and remedy of what both look for
 
 BOTH_ZERO = {
-    "symptom": "A and B are both zero: both gradients are zero, at every step",
+    "symptom": "A and B are both zero, so both gradients are zero at every step",
     "cause": "an initialisation of all parameters (init.zeros_, empty weights) also overwrote the "
              "adapter",
     "remedy": "initialise A again: reset_lora_parameters in PEFT, inject again in lora_edu"}
 IDLE = {
-    "symptom": "BA is exactly zero: the layer computes the same as without the adapter",
+    "symptom": "BA is exactly zero, so the adapter does not change the layer's output",
     "cause": "it was never trained, or the names in its file did not match the model's and were "
              "ignored",
     "remedy": "compare the file's keys with the model's; look for “missing keys” in the log"}
 SCALE = {
-    "symptom": "s is {s}: it multiplies everything that BA adds, including Adam's first step",
+    "symptom": "s is {s}, which multiplies everything BA adds, including Adam's first step",
     "cause": "α was left at a default, or r was changed but not α, or α/√r was used with an α "
              "meant for α/r",
     "remedy": "nothing, if the learning rate was tuned with it; otherwise set α so that s is near "

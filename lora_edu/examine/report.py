@@ -76,7 +76,7 @@ def loading(examination: Examination) -> str:
     if not layout:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
-    first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
+    first = "First fix the errors below. Then: " if found & NOT_LOADABLE else ""
     return f"{first}{layout.loaded_by}"
 
 
@@ -213,15 +213,15 @@ def _spread(examination: Examination) -> Iterator[str]:
 def rate_seen(examination: Examination) -> str:
     """Whether the spread of A shows that the learning rate was large, in a sentence or two."""
     if any(finding.name == "far-from-start" for finding in examination.findings):
-        return "Perhaps. A has grown far beyond its initial spread: see the finding about it."
+        return "Perhaps. A’s spread is far above its initial value: see the finding about it."
     start = examination.likely_starts()[0]
     ratios = [row.sigma / row.starts[start] for row in examination.rows
               if row.is_known and row.starts]
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
     if_started_so = f"if A was initialised as {START_WORDS[start]}"
     if max(ratios) > FAR:  # of a start that the file does not name
-        return f"Perhaps. The spread of A is {ends} times its initial spread, {if_started_so}."
-    return (f"Not by the spread of A: it is {ends} times its initial spread, and we would report "
+        return f"Perhaps. A’s spread is {ends} times its initial value, {if_started_so}."
+    return (f"Not judging by A’s spread, which is {ends} times its initial value; we report only "
             f"more than {FAR} times ({if_started_so}).")
 
 
@@ -229,11 +229,11 @@ def moved_seen(examination: Examination) -> str:
     """How far A is from its usual start, in a sentence."""
     _, at_least, about = beside_start(examination, examination.likely_starts()[0])
     if at_least == "–":
-        return ("Its norm cannot show that, because it equals A’s initial norm up to chance "
-                "(median of modules).")
+        return ("A’s norm cannot show that, because it equals A’s initial norm up to chance "
+                "(median over modules).")
     at_right_angle = f", and by {about} if at a right angle to its initial value"
     return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "
-            "(medians of modules).")
+            "(medians over modules).")
 
 
 def beside_start(examination: Examination, start: str) -> tuple[str, str, str]:

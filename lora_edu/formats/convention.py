@@ -69,9 +69,9 @@ TOOLS = {
         source="sd-scripts 02298e3, networks/lora.py:71–77, 430, 432, 786"),
     "diffusers, Flux": Tool(
         r=4, alpha=4, writes="--rank={r} --lora_alpha={alpha:g}",
-        unsaid="α is 4 in the scripts for Flux, Qwen-Image, Z-Image and Sana; Krea 2 has 32, and "
-               "with PEFT's A Cosmos 32, LCM 64 and CogVideoX 128; a file without α is loaded with "
-               "α = r, each module",
+        unsaid="α is 4 in the scripts for Flux, Qwen-Image, Z-Image and Sana, 32 for Krea 2, and, "
+               "with PEFT's A, 32 for Cosmos, 64 for LCM and 128 for CogVideoX; a file without α "
+               "is loaded with α = r in each module",
         source="examples/dreambooth/train_dreambooth_lora_flux2.py:400, 406, 1266 at 79c1107; "
                "train_dreambooth_lora_krea2.py:493, examples/cosmos, consistency_distillation and "
                "cogvideo at 58eb52c; "
@@ -85,8 +85,8 @@ TOOLS = {
         start="peft_gaussian"),
     "MLX": Tool(
         r=8, alpha=20.0, writes="lora_parameters: {{rank: {r}, scale: {scale:g}, dropout: 0.0}}",
-        unsaid="the scale is 20 at every rank; with its η of 1e-5, its Adam's first step is that "
-               "of s = 1 at 6.3e-4 elsewhere, but A moves far less",
+        unsaid="the scale is 20 at every rank; with MLX's η of 1e-5, its Adam's first step in W "
+               "equals that of s = 1 and η = 6.3e-4 elsewhere, but A moves far less",
         source="mlx-lm 0.32.2, lora.py:49, 63, 77, 289; tuner/lora.py:84–98; mlx 0.32.2, "
                "optimizers/optimizers.py:498, 580",
         adam_step=0.1 / math.sqrt(0.001),  # (1 − β₁)/√(1 − β₂), as no bias is corrected
@@ -97,7 +97,7 @@ TOOLS = {
             "Momentum": "optimizer: sgd, optimizer_config: {sgd: {momentum: 0.9}}"}),
     "torchtune": Tool(
         r=8, alpha=16, writes="lora_rank: {r}, lora_alpha: {alpha:g}",
-        unsaid="α is 16 at every rank, in the models' builders",
+        unsaid="α is 16 at every rank, in the model builders",
         source="torchtune 0.6.1, models/llama3/_model_builders.py:112, 113; "
                "modules/peft/lora.py:138, 305", writes_peft=True),
     "LlamaFactory": Tool(
@@ -117,14 +117,14 @@ TOOLS = {
         rslora="use_rslora=True", writes_peft=True),
     "Tinker": Tool(
         r=32, alpha=32, writes="rank={r}",
-        unsaid="α is no setting, and its notes on merging have 32; the service's code is not open, "
-               "so A is only taken to start as PEFT's",
+        unsaid="α cannot be set, and Tinker's notes on merging use 32; the service's code is not "
+               "open, so we assume that A starts as in PEFT",
         source="tinker_cookbook/supervised/train.py:125; weights/README.md:57 at 9dfcc3a",
         writes_peft=True),
     "verl": Tool(
         r=None, alpha=16, writes="lora_rank={r} lora_alpha={alpha:g}",
-        unsaid="α is 16 at every rank; with Megatron it is 32, and A starts with 2.4 times the "
-               "spread",
+        unsaid="α is 16 at every rank; with Megatron, it is 32, and A's initial spread is 2.4 "
+               "times as large",
         source="verl/trainer/config/model/hf_model.yaml:46; ppo_megatron_trainer.yaml:56; "
                "workers/fsdp_workers.py:466 (PEFT) at b178a3c; Megatron-Bridge 0191fc5, "
                "peft/lora_layers.py (Xavier)", writes_peft=True),
@@ -233,8 +233,7 @@ def convention(tool: str, r: int | None = None, alpha: float | None = None, *,
         stride *= adam_step
         warnings += (f"{tool}'s {optimiser} has no bias correction, so its first step "
                      f"is {adam_step:.3g} times as large as elsewhere, and its tenth 6.53 times; "
-                     "with "
-                     f"{row.optimisers[optimiser]} they are equal",)
+                     f"with {row.optimisers[optimiser]}, they are equal",)
 
     return Convention(
         tool, r, scale / scaling(r, 1, "rslora" if rslora else "lora"), scale, sigma, optimiser,

@@ -17,18 +17,18 @@ FAULTS = (
     Fault(
         "no-adapter", "error",
         find=lambda case: [] if case.parts else [type(case.model).__name__],
-        symptom="the model has no LoRA layer of PEFT or lora_edu, so no adapter is trained",
+        symptom="the model has no LoRA layer from PEFT or lora_edu, so no adapter is trained",
         cause="the adapter was put into a different copy of the model, was discarded, or was "
               "unloaded",
-        remedy="train the model that get_peft_model returns, or that inject was called on",
+        remedy="train the model that get_peft_model returned, or that was passed to inject",
         needs={"training"}),
     Fault(
         "frozen", "error",
         find=lambda case: [] if any(part.trains for part in case.parts) else case.parts,
         symptom="no parameter of any adapter is trained: requires_grad is off everywhere",
-        cause="from_pretrained loads an adapter for inference, or requires_grad_(False) was "
-              "called after it",
-        remedy="load with is_trainable=True; or freeze first, then add the adapter",
+        cause="from_pretrained loaded the adapter for inference, or requires_grad_(False) was "
+              "called later",
+        remedy="load with is_trainable=True, or freeze the base before adding the adapter",
         needs={"training"}),
     Fault(
         "inactive", "error",
@@ -82,12 +82,12 @@ FAULTS = (
         cause="the settings belong to a different adapter, the rule differs, or the scaling was "
               "changed later",
         remedy="load the adapter with its own adapter_config.json, and serve with the rule used "
-               "in training; if a program has only α/r, give it α·√r instead of α"),
+               "in training; if a program supports only α/r, give it α·√r instead of α"),
     Fault("scale", "note", find=ask.unusual_scale, **SCALE),
     Fault(
         "not-in-optimiser", "error",
         find=ask.not_given,
-        symptom="{missing} of {all} matrices of the adapter are not in the optimiser",
+        symptom="the optimiser lacks {missing} of the adapter's {all} matrices",
         cause="the optimiser was created before the adapter was added, or for a different copy of "
               "the model, or the parameters were chosen by name or while a different adapter was "
               "active",

@@ -200,13 +200,13 @@ def unlike_reference(case: Case) -> Answer:
 NOT_FINITE = {
     "symptom": "the model's {numbers} contains NaN or infinity",
     "cause": "the weights or the batch already contain such numbers, or half precision overflows",
-    "remedy": "look for isfinite in the batch, in W0, A and B; run once in float32 or bfloat16"}
+    "remedy": "check isfinite on the batch, W0, A and B; run once in float32 or bfloat16"}
 TWICE = {"cause": "a merged model was loaded as the base, so the update counts twice",
          "remedy": "load the original base, or do not load the adapter"}
 OTHER_RULE = {"cause": "training and serving use different rules: one divides α by √r "
                        "(use_rslora), the other by r",
-              "remedy": "serve with the rule used in training; if a program has only α/r, give it "
-                        "α·√r as α"}
+              "remedy": "serve with the rule used in training; if a program supports only α/r, "
+                        "give it α·√r instead of α"}
 CAUSES_OF_SCALE = (  # what s is multiplied by, and what it means if that brings the outputs back
     (lambda r: 0.0, TWICE), (lambda r: r**0.5, OTHER_RULE), (lambda r: r**-0.5, OTHER_RULE))
 

@@ -102,7 +102,7 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
-    assert (f"it is {min(ratios):.3g} to {max(ratios):.3g} times its initial spread"
+    assert (f"which is {min(ratios):.3g} to {max(ratios):.3g} times its initial value"
             in figures.how_far(sample))
 
 
@@ -141,7 +141,7 @@ def test_an_A_far_from_its_start_is_said_first():
     text = figures.how_far(figures.adapter(save({
         "lora_unet_q.lora_down.weight": rng.uniform(-9, 9, (2, 8)),
         "lora_unet_q.lora_up.weight": np.ones((8, 2))})))
-    assert "too large?</b> Perhaps. A has grown far beyond" in text
+    assert "too large?</b> Perhaps. A’s spread is far above" in text
 
 
 def test_an_A_far_from_the_usual_start_of_its_layout_only():
@@ -151,7 +151,7 @@ def test_an_A_far_from_the_usual_start_of_its_layout_only():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": A,
                                     "lora_unet_q.lora_up.weight": np.ones((8, 2))}))
     assert "far-from-start" not in {finding.name for finding in adapter.findings}
-    assert "too large?</b> Perhaps. The spread of A is" in figures.how_far(adapter)
+    assert "too large?</b> Perhaps. A’s spread is" in figures.how_far(adapter)
 
 
 def zero_B(key, values):
@@ -172,14 +172,14 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> Not by",
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> Not judging by",
                         "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
     (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ over all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "retains", "The first row is the usual way",
+    (unchanged, {}, ["‖ΔW‖", "retains", "The first row gives the usual way",
                      "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},

@@ -253,7 +253,7 @@ TABLE = {  # the model, or all that the doctor is asked; the finding, and words 
     "of AdaLoRA": (lambda: {"model": ours(rule="rslora"),
                             "config": SETTINGS | {"peft_type": "ADALORA"}}, ""),
     "one B is missing": (lambda: given(ours(), "blocks.0.q.adapters.default.lora_B"),
-                         "not-in-optimiser", "1 of 8 matrices", "where:  blocks.0.q"),
+                         "not-in-optimiser", "1 of the adapter's 8 matrices", "where:  blocks.0.q"),
     "a group of the same rate": (lambda: with_head(1e-3), "full-at-lora-rate", "note: ",
                                  "where:  base_model.model.head.modules_to_save.default"),
     "in a warm-up": (lambda: with_head(1e-4, warm_up=True), ""),

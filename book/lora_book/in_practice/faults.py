@@ -39,7 +39,7 @@ def another_copy(mended=False):
     return {"model": model, "optimiser": adam(trained(adapted))}
 
 
-@fault(STANDS_STILL, "inactive", "the saved adapter is the same as before training")
+@fault(STANDS_STILL, "inactive", "the saved adapter did not change in training")
 def another_is_active(mended=False):
     model = pefts()
     model.add_adapter("second", LoraConfig(r=4, target_modules=TARGETS))
@@ -77,7 +77,7 @@ def optimiser_too_early(mended=False):
 
 
 @fault(STANDS_STILL, "no-gradient",
-       "“element 0 of tensors does not require grad”, or no error and lora_B stays 0",
+       "“element 0 of tensors does not require grad”, or no error but lora_B stays 0",
        "huggingface/peft/issues/137")
 def checkpointed(mended=False):
     model = ours()
@@ -88,7 +88,7 @@ def checkpointed(mended=False):
     return {"model": model, "batch": batch()}
 
 
-@fault(LEARNS_LESS, "nested", "after a cell is run twice, the training is lost",
+@fault(LEARNS_LESS, "nested", "after a cell is run twice, the trained adapter is lost",
        "huggingface/peft/pull/2306")
 def wrapped_twice(mended=False):
     model = pefts()
@@ -141,7 +141,7 @@ def head_in_the_adapters_group(mended=False):
 
 
 @fault(LEARNS_LESS, "base-trains",
-       "as much memory as full fine-tuning; the saved adapter alone is not the model")
+       "memory use equals full fine-tuning's; the saved adapter alone is not the model")
 def thawed(mended=False):
     model = ours()
     if not mended:
@@ -192,7 +192,7 @@ def merged_and_loaded_again(mended=False):
     return {"model": model, "batch": batch(), "reference": want, "training": False}
 
 
-@fault(OTHER_IN_USE, "reference", "the model loads without an error, but answers nonsense")
+@fault(OTHER_IN_USE, "reference", "the model loads without error, but outputs nonsense")
 def another_base(mended=False):
     model = ours()
     other = ours(model=TinyChat(seed=0 if mended else 7))

@@ -37,7 +37,7 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         names[GB_A_ROW + 0.2, -rows] = f"◂ {name}"
 
     fitting = [name for card, name in CARDS.items() if total <= card]
-    outcome = f"fits on one {fitting[0]} card" if fitting else "fits on neither card"
+    outcome = f"fits on a {fitting[0]} card" if fitting else "fits on neither card"
     told = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return drawing(
         [*shapes, _grid(), say(names, "middle right", 14)],

@@ -61,7 +61,7 @@ def findings(adapter: Examination) -> str:
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
     found = len(adapter.findings) or "none"
     items += (f"<li>We looked for {len(adapter.findings.tested)} faults and found {found}. The "
-              "saved report lists them.</li>")
+              "saved report names them all.</li>")
     first, *more = head(adapter)
     lines = "<br>".join([f"<b>{escape(first)}</b>", *map(escape, more)])
     lines += (f"</p><p><b>How do I load it?</b> {escape(loading(adapter))}</p>"
@@ -165,7 +165,7 @@ def caption(adapter: Examination) -> str:
     """The modules that changed most, and how to read the map."""
     beside = ""
     if any(finding.name == "trained-in-full" for finding in adapter.findings):
-        beside = "The map leaves out weights beside A and B, such as a head. "
+        beside = "The map leaves out weights other than A and B, such as a head. "
     return (f"{most_changed(adapter)} {beside}0 marks an update of exactly zero. A blank cell has "
             "no adapter or no usable values. The frame marks the module described above.").strip()
 
@@ -223,7 +223,7 @@ def how_far(adapter: Examination) -> str:
     others = ""
     if len(rows) > 1:
         others = ("<details><summary>If A was initialised differently</summary><p>The file does "
-                  "not say how A was initialised. The first row is the usual way for this "
+                  "not say how A was initialised. The first row gives the usual way for this "
                   f"layout.</p>{_table(titles, rows)}</details>")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""

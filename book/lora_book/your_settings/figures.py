@@ -36,7 +36,7 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
         f"s = {number(yours.scale)}. The initial A has standard deviation {number(yours.sigma)} "
         f"for {WIDTH:,} inputs, and the initial B is zero. For a different r, "
-        f"{yours.when_r_changes}. Words in colour: the same scale in that tool", more)
+        f"{yours.when_r_changes}. Coloured words: how to set this scale in each tool", more)
 
 
 def _headline(yours: Convention, optimiser: str) -> str:
