@@ -177,8 +177,9 @@ export function mount(root, compute, keep = () => {}) {
     button("off").textContent = settings.on > 0 ? "take it off" : "put it on";
   }
 
+  // A step beyond the slider leaves it at its end.
   function syncStep(step) {
-    stepInput.value = placeOf(step, stepInput);
+    stepInput.value = placeOf(Math.min(step, END), stepInput);
     stepInput.ariaValueText = `step ${step}`;
     part("step output").textContent = step;
   }
@@ -301,7 +302,7 @@ export function mount(root, compute, keep = () => {}) {
       const seconds = (performance.now() - began) / 1000;
       const steps = Math.floor(20 * seconds + 2 * seconds ** 3);
       settings = { ...settings, step: Math.min(steps, END) };
-      syncStep(settings.step);
+      syncStep(steps);
       say(lineOf({ settings, ...runs }, steps));
       await nextFrame();
     }
