@@ -13,7 +13,7 @@ from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
-from lora_edu.formats.layouts import LAYOUTS
+from lora_edu.formats.layouts import LAYOUTS, Layout, model_in
 from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
@@ -77,7 +77,15 @@ def loading(examination: Examination) -> str:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
     first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
-    return f"{first}{layout.loaded_by}"
+    return f"{first}{_call(examination, layout)}"
+
+
+def _call(examination: Examination, layout: Layout) -> str:
+    """The call that loads it, by the names and the settings in the file."""
+    model = model_in(row.layer for row in examination.rows)
+    if layout.name == "diffusers" and model:
+        return f"diffusers’ pipeline.{model}.load_lora_adapter(file, prefix=None)"
+    return layout.loaded_by
 
 
 def head(examination: Examination) -> Iterator[str]:

@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import peft
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.nn.console import run
 from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
@@ -50,9 +51,16 @@ def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
                                    rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize(("whole", "place"), [(False, 0), (True, 1)])
-def test_the_calls_that_it_names_load_a_file_of_diffusers(tmp_path, monkeypatch, whole, place):
-    """place: of the call in its line. whole: whether the UNet saved it, without a pipeline."""
+AS_IN_2023 = (  # what diffusers writes, and what it wrote then
+    (".to_q.lora_A", ".processor.to_q_lora.down"), (".to_q.lora_B", ".processor.to_q_lora.up"),
+    (".to_out.0.lora_A", ".processor.to_out_lora.down"),
+    (".to_out.0.lora_B", ".processor.to_out_lora.up"))
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_call_that_it_names_loads_a_file_of_diffusers(tmp_path, monkeypatch, whole, is_old):
+    """whole: whether the UNet saved it, without a pipeline, and so without "unet"."""
     import diffusers
     from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
@@ -68,17 +76,24 @@ def test_the_calls_that_it_names_load_a_file_of_diffusers(tmp_path, monkeypatch,
         8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
         up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
     trained = copy.deepcopy(unet)
-    trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q"],
+    trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q", "to_out.0"],
                                         init_lora_weights=False))
     file = tmp_path / "pytorch_lora_weights.safetensors"
     if whole:
         trained.save_lora_adapter(tmp_path)
     else:
         Pipeline.save_lora_weights(tmp_path, peft.get_peft_model_state_dict(trained))
-    _, text = run(monkeypatch, "lora_edu.examine", file)
+    if is_old:
+        save_file({reduce(lambda key, pair: key.replace(*pair), AS_IN_2023, key): value
+                   for key, value in load_file(file).items()}, file)
+    _, text = run(monkeypatch, "lora_edu.examine", file, "--all")
+    begin = "" if whole else "unet."
+    modules = text.rpartition(" module\n")[2].partition("\n\n")[0].splitlines()
+    assert {line.split()[-1].partition("_block")[0] for line in modules} == {
+        f"{begin}{part}" for part in ("down", "mid", "up")}
     [line] = [line for line in text.splitlines() if line.startswith("How do I load it?")]
-    call = re.findall(r"(?:pipeline|unet)\.\w+\([^)]*\)", line)[place]
-    eval(call, {"pipeline": Pipeline(unet), "unet": unet, "file": file})
+    [call] = re.findall(r"pipeline\.[\w.]+\([^)]*\)", line)
+    eval(call, {"pipeline": Pipeline(unet), "file": file})
     x = torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16)
     assert torch.equal(unet(*x).sample, trained(*x).sample)
 

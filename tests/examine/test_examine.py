@@ -185,6 +185,18 @@ def test_an_A_that_was_not_drawn_has_moved_by_no_known_way():
     assert np.isnan(one.beside_start("kaiming_uniform")).all()
 
 
+@pytest.mark.parametrize("name, of", [
+    ("mid_block.attentions.0.to_q.lora", "pipeline.unet.load_lora_adapter(file, prefix=None)"),
+    ("transformer_blocks.0.attn.to_k.lora",
+     "pipeline.transformer.load_lora_adapter(file, prefix=None)"),
+    ("double_blocks.0.processor.qkv_lora1", "pipeline.load_lora_weights(file)"),  # XLabs'
+    ("unet.mid_block.attentions.0.to_q.lora", "pipeline.load_lora_weights(file)")])
+def test_the_names_say_what_loads_a_file_of_diffusers(name, of):
+    report = examine(save({f"{name}.down.weight": torch.ones(1, 2),
+                           f"{name}.up.weight": torch.ones(2, 1)})).report()
+    assert f"How do I load it? diffusers’ {of}\n" in report
+
+
 def test_a_folder_with_a_pickle_says_so(tmp_path):
     (tmp_path / "adapter_model.bin").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"its adapter_model\.bin is a pickle, .* not opened"):
