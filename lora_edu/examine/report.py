@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
-from lora_edu.formats.layouts import LAYOUTS, Layout, model_in
+from lora_edu.formats.layouts import LAYOUTS, PREFIX, Layout, model_in
 from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
 NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
+CLASSES = {  # transformers' own, by PEFT's tasks
+    "CAUSAL_LM": "AutoModelForCausalLM", "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification",
+    "QUESTION_ANS": "AutoModelForQuestionAnswering"}
+HEAD = re.compile(re.escape(PREFIX) + r"(?:classifier|score)(?:\.out_proj)?\.weight")
 MOST = 0.9  # of ‖ΔW‖², which most of the update is
 MOVED = "  {:<48}{:>8}{:>10}{:>18}"
 
@@ -85,7 +92,22 @@ def _call(examination: Examination, layout: Layout) -> str:
     model = model_in(row.layer for row in examination.rows)
     if layout.name == "diffusers" and model:
         return f"diffusers’ pipeline.{model}.load_lora_adapter(file, prefix=None)"
+    task = CLASSES.get(str(examination.settings.get("task_type")))
+    if layout.name == "peft" and task:
+        base = examination.settings.get("base_model_name_or_path")
+        named = json.dumps(str(base), ensure_ascii=False) if base else "base"
+        labels = _labels(examination)
+        return on_one_line(f"model = transformers.{task}.from_pretrained({named}{labels}), then "
+                           "peft.PeftModel.from_pretrained(model, folder)")
     return layout.loaded_by
+
+
+def _labels(examination: Examination) -> str:
+    """The argument for a classifier's number of classes, where its head is in the file."""
+    rows = [shape[0] for key, shape in examination.whole.items()
+            if HEAD.fullmatch(key) and len(shape) == 2]
+    is_classifier = examination.settings["task_type"] in ("SEQ_CLS", "TOKEN_CLS")
+    return f", num_labels={rows[0]}" if is_classifier and len(rows) == 1 else ""
 
 
 def head(examination: Examination) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import peft
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from tests.nn.console import run
@@ -38,17 +39,56 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     assert status == 2 and "absent.safetensors" in capsys.readouterr().err
 
 
+def calls_in(monkeypatch, folder):
+    """What the report says of loading a folder, call by call."""
+    _, text = run(monkeypatch, "lora_edu.examine", folder)
+    [line] = [line for line in text.splitlines()[:20] if line.startswith("How do I load it?")]
+    return line.removeprefix("How do I load it? ").split(", then ")
+
+
 def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
     trained = in_peft()
     folder = write_peft(tmp_path, trained)
-    _, text = run(monkeypatch, "lora_edu.examine", folder)
-    [line] = [line for line in text.splitlines()[:20] if line.startswith("How do I load it?")]
-    call = line.removeprefix("How do I load it? ")
+    [call] = calls_in(monkeypatch, folder)
     loaded = eval(call, {"peft": peft, "base_model": Tiny(), "folder": folder})
     for name, update in pefts_updates(trained).items():
         layer = loaded.base_model.model.get_submodule(name)
         np.testing.assert_allclose(layer.get_delta_weight("default").numpy(force=True), update,
                                    rtol=1e-4, atol=1e-7)
+
+
+SMALL = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+         "intermediate_size": 8, "pad_token_id": 0}
+OF_DISTILBERT = {"vocab_size": 20, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
+HEADED = [  # the task, transformers' class for it, the base, and what is asked of the class
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.DistilBertConfig(**OF_DISTILBERT), {"num_labels": 6}),
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.RobertaConfig(**SMALL), {"num_labels": 6}),
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.LlamaConfig(**SMALL), {"num_labels": 6}),
+    ("TOKEN_CLS", "AutoModelForTokenClassification",
+     transformers.BertConfig(**SMALL), {"num_labels": 6}),
+    ("CAUSAL_LM", "AutoModelForCausalLM", transformers.LlamaConfig(**SMALL), {})]
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.parametrize(("task", "kind", "config", "asked"), HEADED)
+def test_the_calls_that_it_names_load_a_model_with_its_head(tmp_path, monkeypatch, task, kind,
+                                                            config, asked):
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "base")
+    base = getattr(transformers, kind).from_pretrained(str(tmp_path / "base"), **asked)
+    if task == "CAUSAL_LM":
+        base.save_pretrained(tmp_path / "base")
+    trained = peft.get_peft_model(base, peft.LoraConfig(
+        task_type=task, r=2, init_lora_weights=False, target_modules=r".*\.(query|q_proj|q_lin)"))
+    trained.save_pretrained(tmp_path / "adapter")
+    first, second = calls_in(monkeypatch, tmp_path / "adapter")
+    assert kind in first and all(f", {name}={value}" in first for name, value in asked.items())
+    known = {"transformers": transformers, "peft": peft, "folder": tmp_path / "adapter"}
+    exec(first, known)
+    x = torch.tensor([[3, 4, 5]])
+    assert torch.equal(eval(second, known).eval()(x).logits, trained.eval()(x).logits)
 
 
 AS_IN_2023 = (  # what diffusers writes, and what it wrote then
