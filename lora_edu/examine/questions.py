@@ -46,7 +46,8 @@ TRAINED_AS_LISTED = {
     "symptom": "{modules} were trained in full: {numbers} numbers, {share} of the file",
     "cause": "the settings list them, or the end of their names, in modules_to_save"}
 TRAINED_HEAD = {
-    "cause": "modules_to_save lists them, because this task ({task}) gives the model a new head",
+    "cause": "modules_to_save lists them, or the end of their names, because this task ({task}) "
+             "gives the model a new head",
     "remedy": "check that the program that loads the adapter loads them too: otherwise the head is "
               "random, and its predictions are useless"}
 TASKS_WITH_HEAD = {"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"}

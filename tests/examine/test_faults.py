@@ -183,7 +183,8 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
     """PEFT itself lists classifier and score for SEQ_CLS, and trains what ends so, too."""
     for head in ("classifier", "score", "pre_classifier"):
         source = write_peft(
-            tmp_path, in_peft(), settings={"modules_to_save": ["classifier", "score"]},
+            tmp_path, in_peft(),
+            settings={"modules_to_save": ["classifier", "score"], "task_type": "SEQ_CLS"},
             change=lambda tensors, head=head: tensors | {
                 f"base_model.model.{head}.weight": torch.ones(2, 2)})
         [finding] = examine(source).findings
@@ -192,6 +193,8 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
         share = 4 / sum(tensor.numel() for tensor in load_file(
             source / "adapter_model.safetensors").values())
         assert f", {100 * share:.0f} % of the file" in finding.symptom
+        assert finding.cause == ("modules_to_save lists them, or the end of their names, because "
+                                 "this task (SEQ_CLS) gives the model a new head")
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():
