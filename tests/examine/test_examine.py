@@ -293,6 +293,9 @@ DAMAGED = {  # the bytes, and words of the error
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
     "no adapter": (save({"weight": torch.ones(2, 2)}), r"one adapter.*\['weight'\]"),
+    "an underscore for the dot": (
+        save({f"lora_unet_q_lora_{side}.weight": torch.ones(2, 2) for side in ("down", "up")}),
+        "'lora_unet_q_lora_down.weight' would have to end in '.lora_down.weight'$"),
     "two adapters": (save({f"q.lora_A.{name}.weight": torch.ones(2, 2) for name in ("a", "b")}),
                      r"one adapter, .* got 2 adapters .*\['a', 'b'\]"),
 }
