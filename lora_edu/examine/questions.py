@@ -27,7 +27,7 @@ IDLE_IN_PART = {
     "cause": "these received no gradient: they were frozen, or the loss does not depend on them, "
              "as "
              "on the last layers of a text encoder with clip skip",
-    "remedy": "nothing, if it was intended, and they can be dropped; otherwise check what was "
+    "remedy": "nothing to do if it was intended, and they can be dropped; otherwise check what was "
               "trained"}
 DEFAULT_ALPHAS = defaultdict(list)  # {α: the tools that take it at every rank}
 for _name, _row in TOOLS.items():
@@ -323,7 +323,9 @@ def unused_ranks(case: Case) -> Answer:
         return []
     ranks = [row.rank_holding(0.99) for row in wasted]
     r = max(ranks)
-    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": _list(ranks), "r": r,
+    components = "component holds" if r == 1 else (
+        f"{_list(ranks).replace('and', 'or')} components hold")
+    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": components, "r": r,
                     "alpha": _list(r * row.scale for row in wasted if row.scale) or "s·r",
                     "lost": f"{100 * lost(case.known, r):.2g} %"}
 

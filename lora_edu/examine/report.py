@@ -140,7 +140,8 @@ def verdict(examination: Examination) -> str:
     where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
     sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))
     unknown = " for s = 1, because s is not known" if examination.commonest() is None else ""
-    return f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}."
+    return (f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}. Only the base shows "
+            "whether that is much.")
 
 
 def _modules_in_words(count: int) -> str:
@@ -250,9 +251,9 @@ def rate_seen(examination: Examination) -> str:
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
     if_started_so = f"if A was initialised as {START_WORDS[start]}"
     if max(ratios) > FAR:  # of a start that the file does not name
-        return f"Perhaps. The spread of A is {ends} times its initial spread, {if_started_so}."
-    return (f"Not by the spread of A: it is {ends} times its initial spread, and we would report "
-            f"more than {FAR} times ({if_started_so}).")
+        return f"Perhaps. A’s spread is {ends} times the initial spread, {if_started_so}."
+    return (f"A’s spread gives no sign of it: {ends} times the initial spread (we report more than "
+            f"{FAR}), {if_started_so}.")
 
 
 def moved_seen(examination: Examination) -> str:
@@ -261,7 +262,8 @@ def moved_seen(examination: Examination) -> str:
     if at_least == "–":
         return ("Its norm cannot show that, because it equals A’s initial norm up to chance "
                 "(median of modules).")
-    at_right_angle = f", and by {about} if at a right angle to its initial value"
+    at_right_angle = (f", and by {about} if the whole change was at a right angle to the initial "
+                      "A")
     return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "
             "(medians of modules).")
 

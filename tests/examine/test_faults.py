@@ -164,6 +164,7 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     r = 1 + max(np.searchsorted(of_one.cumsum(), 0.99 * of_one.sum()) for of_one in squares)
     lost = sum(of_one[r:].sum() for of_one in squares) / sum(map(sum, squares))
     [found] = examine(write_peft(tmp_path, model)).findings
+    assert "modules, the strongest 1 or 2 components hold at least 99 % of" in found.symptom
     assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
     assert f"loses {100 * lost:.2g} %" in found.remedy
 

@@ -102,7 +102,7 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
-    assert (f"it is {min(ratios):.3g} to {max(ratios):.3g} times its initial spread"
+    assert (f"no sign of it: {min(ratios):.3g} to {max(ratios):.3g} times the initial spread"
             in figures.how_far(sample))
 
 
@@ -151,7 +151,7 @@ def test_an_A_far_from_the_usual_start_of_its_layout_only():
     adapter = figures.adapter(save({"lora_unet_q.lora_down.weight": A,
                                     "lora_unet_q.lora_up.weight": np.ones((8, 2))}))
     assert "far-from-start" not in {finding.name for finding in adapter.findings}
-    assert "too large?</b> Perhaps. The spread of A is" in figures.how_far(adapter)
+    assert "too large?</b> Perhaps. A’s spread is" in figures.how_far(adapter)
 
 
 def zero_B(key, values):
@@ -172,7 +172,7 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> Not by",
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> A’s spread gives no",
                         "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
@@ -202,6 +202,14 @@ def test_a_scale_of_zero_is_not_called_unknown():
     assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
+
+
+def test_a_default_that_was_tuned_needs_nothing(tmp_path):
+    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
+               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
+    (tmp_path / "adapter_config.json").write_text('{"lora_parameters": {"scale": 20.0}}')
+    assert ("was not chosen. Nothing to do if you tuned the learning rate at this scale; otherwise"
+            in figures.findings(figures.adapter(tmp_path)))
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

@@ -57,7 +57,7 @@ def findings(adapter: Examination) -> str:
     """What the file is and what may be wrong, and the report to save, as HTML."""
     items = "".join(
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
-        f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
+        f"Likely cause: {escape(finding.cause)}. {_so(finding.remedy)}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
     found = len(adapter.findings) or "none"
     items += (f"<li>We looked for {len(adapter.findings.tested)} faults and found {found}. The "
@@ -69,6 +69,13 @@ def findings(adapter: Examination) -> str:
     return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report(whole=True))}">Save the whole report as text</a></p></div>')
+
+
+def _so(remedy: str) -> str:
+    """A remedy as a sentence without its dot, as HTML."""
+    if remedy.startswith("nothing"):
+        return escape(f"N{remedy[1:]}")
+    return f"<em>So</em> {escape(remedy)}"
 
 
 def places(names: list) -> list[int]:
