@@ -1,7 +1,9 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -202,6 +204,21 @@ def test_a_scale_of_zero_is_not_called_unknown():
     assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    (None, "<em>So</em> choose adapter_config.json together with this file."),
+    ('{"lora_parameters": {}}', "<em>So</em> give α (--alpha 16, or alpha=16)")])
+def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypatch, settings,
+                                                             words):
+    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
+               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
+    if settings:
+        (tmp_path / "adapter_config.json").write_text(settings)
+    assert "<em>So</em> give α (--alpha 16, or" in figures.findings(figures.adapter(tmp_path))
+    page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
+    monkeypatch.setitem(sys.modules, "browser_page", page)
+    assert words in figures.findings(figures.adapter())
 
 
 def test_a_default_that_was_tuned_needs_nothing(tmp_path):
