@@ -49,7 +49,7 @@ FAULTS = (
         "default-alpha", "note",
         find=ask.default_alpha,
         symptom="s is {s}, with an α of {alpha}, the default of {tools} at every rank",
-        cause="r was chosen and α was not",
+        cause="r was chosen but α was not",
         remedy="nothing to do if you tuned the learning rate at this scale; otherwise tune it "
                "again"),
     Fault(
@@ -62,8 +62,8 @@ FAULTS = (
     Fault(
         "other-rule", "note",
         find=ask.each(ask.has_alpha_of_other_rule),
-        symptom="s is {s} by α/√r, with an α of {alpha}",
-        cause="rsLoRA was switched on, but α has a usual value for α/r",
+        symptom="s is {s} under α/√r, with an α of {alpha}",
+        cause="rsLoRA was switched on, but α has a value usual for α/r",
         remedy="nothing to do if it was tuned that way; otherwise divide α by √r; serve with the "
                "rule used in training"),
     Fault(

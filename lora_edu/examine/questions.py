@@ -25,9 +25,8 @@ METADATA_ALPHAS = ("lora_alpha", "network_alpha", "ss_network_alpha", "alpha")
 IDLE_IN_PART = {
     "severity": "warning",
     "cause": "these received no gradient: they were frozen, or the loss does not depend on them, "
-             "as "
-             "on the last layers of a text encoder with clip skip",
-    "remedy": "nothing to do if it was intended, and they can be dropped; otherwise check what was "
+             "as with the last layers of a text encoder under clip skip",
+    "remedy": "nothing to do if it was intended (they can be dropped); otherwise check what was "
               "trained"}
 DEFAULT_ALPHAS = defaultdict(list)  # {α: the tools that take it at every rank}
 for _name, _row in TOOLS.items():
@@ -48,7 +47,7 @@ TRAINED_AS_LISTED = {
 TRAINED_HEAD = {
     "cause": "modules_to_save lists them, or the end of their names, because this task ({task}) "
              "gives the model a new head",
-    "remedy": "check that the program that loads the adapter loads them too: otherwise the head is "
+    "remedy": "check that the program that loads the adapter loads them too; otherwise the head is "
               "random, and its predictions are useless"}
 TASKS_WITH_HEAD = {"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"}
 HEADS = {"classifier", "score"}  # PEFT lists both for a classifier, and a model has one

@@ -83,7 +83,7 @@ def loading(examination: Examination) -> str:
     if not layout:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
-    first = "Mend the errors below first. Then: " if found & NOT_LOADABLE else ""
+    first = "First fix the errors below. Then: " if found & NOT_LOADABLE else ""
     return f"{first}{_call(examination, layout)}"
 
 
@@ -260,8 +260,8 @@ def moved_seen(examination: Examination) -> str:
     """How far A is from its usual start, in a sentence."""
     _, at_least, about = beside_start(examination, examination.likely_starts()[0])
     if at_least == "–":
-        return ("Its norm cannot show that, because it equals A’s initial norm up to chance "
-                "(median of modules).")
+        return ("A’s norm cannot show that, because it equals A’s initial norm up to chance "
+                "(median over modules).")
     at_right_angle = (f", and by {about} if the whole change was at a right angle to the initial "
                       "A")
     return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "

@@ -34,7 +34,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     write_peft(tmp_path, in_peft(), settings={"r": 8})
     status, text = examine(folder)
     assert status == 1 and "error: the file's rank differs" in text
-    assert "How do I load it? Mend the errors below first." in text
+    assert "How do I load it? First fix the errors below." in text
     status, _ = examine(tmp_path / "absent.safetensors")
     assert status == 2 and "absent.safetensors" in capsys.readouterr().err
 
