@@ -105,8 +105,8 @@ SCALE = {
     "symptom": "s is {s}, which multiplies everything BA adds, including Adam's first step",
     "cause": "α was left at a default, or r was changed but not α, or α/√r was used with an α "
              "meant for α/r",
-    "remedy": "nothing, if the learning rate was tuned with it; otherwise set α so that s is near "
-              "1, or tune the rate again"}
+    "remedy": "nothing to do if you tuned the learning rate at this scale; otherwise set α so that "
+              "s is near 1, or tune the rate again"}
 
 
 def is_unusual(scale: float) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ class Examination:
     rows: one a module, by name, 2 before 10. findings: what may be wrong, the worst first. layout:
     ``"peft"``, ``"kohya"``, ``"diffusers"``, ``"mlx"``, or ``"unknown"`` for the keys of another
     library, which do not say s. settings, metadata: as they stand there. start: how A began, one of
-    the book's, where the file or its tool says so.
+    the book's, where the file or its tool says so. whole: the shapes of weights beside A and B.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Examination:
     settings: dict[str, Any]
     metadata: dict[str, str]
     start: str | None = None
+    whole: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def is_wrong(self) -> bool:
@@ -140,8 +141,8 @@ class Examination:
                  "rank_90": row.rank_holding(0.9), "rank_99": row.rank_holding(0.99),
                  "sigma": row.sigma} for row in self.rows]
         return _plain({"name": self.name, "layout": self.layout, "settings": self.settings,
-                       "metadata": self.metadata, "start": self.start, "rows": rows,
-                       "elsewhere": self.elsewhere(),
+                       "metadata": self.metadata, "start": self.start, "whole": self.whole,
+                       "rows": rows, "elsewhere": self.elsewhere(),
                        "findings": [finding._asdict() for finding in self.findings]})
 
     def __repr__(self) -> str:
@@ -214,7 +215,7 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     available = set() if base is None else {"base"}
     findings = diagnose(FAULTS, Case(held, rows, weights), available)
     return Examination(held.name, held.layout.name, rows, findings, dict(held.settings.values),
-                       held.metadata, held.start)
+                       held.metadata, held.start, held.whole)
 
 
 def _rows(held: LoraFile, progress: Callable[[int, int], Any] | None) -> Iterator[Row]:

@@ -51,26 +51,28 @@ FAULTS = (
         find=ask.default_alpha,
         symptom="s is {s}, with an α of {alpha}, the default of {tools} at every rank",
         cause="r was chosen but α was not",
-        remedy="nothing, if the learning rate was tuned with it; otherwise tune it again"),
+        remedy="nothing to do if you tuned the learning rate at this scale; otherwise tune it "
+               "again"),
     Fault(
         "default-alpha", "note",
         find=ask.each(ask.has_default_scale),
         symptom="s is {s}, MLX's default at every rank (10 until June 2025, and 20 since)",
         cause="the scale was not chosen",
-        remedy="nothing, if the learning rate was tuned with it; otherwise tune it again"),
+        remedy="nothing to do if you tuned the learning rate at this scale; otherwise tune it "
+               "again"),
     Fault(
         "other-rule", "note",
         find=ask.each(ask.has_alpha_of_other_rule),
         symptom="s is {s} under α/√r, with an α of {alpha}",
         cause="rsLoRA was switched on, but α has a value usual for α/r",
-        remedy="nothing, if it was tuned that way; otherwise divide α by √r; serve with the rule "
-               "used in training"),
+        remedy="nothing to do if it was tuned that way; otherwise divide α by √r; serve with the "
+               "rule used in training"),
     Fault(
         "passed-over-alpha", "note",
         find=ask.passed_over_alpha,
         symptom="an α of {alpha} is given besides the scale, but MLX has ignored α since June 2024",
         cause="the recipe is older: from January to June 2024, MLX used s = scale·α/r",
-        remedy="nothing, if it was trained later; otherwise write scale·α/r as the scale"),
+        remedy="nothing to do if it was trained later; otherwise write scale·α/r as the scale"),
     Fault("scale", "note", find=ask.each(ask.has_unusual_scale), **SCALE),
     Fault(
         "settings", "error",
@@ -181,11 +183,11 @@ FAULTS = (
         find=ask.mixed_precision,
         symptom="their precision differs from that of most others",
         cause="two files were joined, or part of the model was cast",
-        remedy="nothing, if it is intended"),
+        remedy="nothing to do if it is intended"),
     Fault(
         "unused-rank", "note",
         find=ask.unused_ranks,
-        symptom="in {share} modules, {kept} components hold 99 % of ‖ΔW‖²",
+        symptom="in {share} modules, the strongest {kept} at least 99 % of ‖ΔW‖²",
         cause="the task needs a smaller rank, or the run was short",
         remedy="truncate it: r = {r} with α = {alpha} keeps s (by α/r) and loses {lost} of ‖ΔW‖²; "
                "or train with a smaller r and tune its learning rate"),

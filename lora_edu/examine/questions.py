@@ -26,7 +26,7 @@ IDLE_IN_PART = {
     "severity": "warning",
     "cause": "these received no gradient: they were frozen, or the loss does not depend on them, "
              "as with the last layers of a text encoder under clip skip",
-    "remedy": "nothing, if it was intended (they can be dropped); otherwise check what was "
+    "remedy": "nothing to do if it was intended (they can be dropped); otherwise check what was "
               "trained"}
 DEFAULT_ALPHAS = defaultdict(list)  # {α: the tools that take it at every rank}
 for _name, _row in TOOLS.items():
@@ -45,7 +45,8 @@ TRAINED_AS_LISTED = {
     "symptom": "{modules} were trained in full: {numbers} numbers, {share} of the file",
     "cause": "the settings list them, or the end of their names, in modules_to_save"}
 TRAINED_HEAD = {
-    "cause": "modules_to_save lists them, because this task ({task}) gives the model a new head",
+    "cause": "modules_to_save lists them, or the end of their names, because this task ({task}) "
+             "gives the model a new head",
     "remedy": "check that the program that loads the adapter loads them too; otherwise the head is "
               "random, and its predictions are useless"}
 TASKS_WITH_HEAD = {"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"}
@@ -321,7 +322,9 @@ def unused_ranks(case: Case) -> Answer:
         return []
     ranks = [row.rank_holding(0.99) for row in wasted]
     r = max(ranks)
-    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": _list(ranks), "r": r,
+    components = "component holds" if r == 1 else (
+        f"{_list(ranks).replace('and', 'or')} components hold")
+    return wasted, {"share": f"{len(wasted)} of {len(rows)}", "kept": components, "r": r,
                     "alpha": _list(r * row.scale for row in wasted if row.scale) or "s·r",
                     "lost": f"{100 * lost(case.known, r):.2g} %"}
 

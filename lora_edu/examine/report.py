@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
-from lora_edu.formats.layouts import LAYOUTS
+from lora_edu.formats.layouts import LAYOUTS, PREFIX, Layout, model_in
 from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
 NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
+CLASSES = {  # transformers' own, by PEFT's tasks
+    "CAUSAL_LM": "AutoModelForCausalLM", "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification",
+    "QUESTION_ANS": "AutoModelForQuestionAnswering"}
+HEAD = re.compile(re.escape(PREFIX) + r"(?:classifier|score)(?:\.out_proj)?\.weight")
 MOST = 0.9  # of ‖ΔW‖², which most of the update is
 MOVED = "  {:<48}{:>8}{:>10}{:>18}"
 
@@ -77,7 +84,30 @@ def loading(examination: Examination) -> str:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
     first = "First fix the errors below. Then: " if found & NOT_LOADABLE else ""
-    return f"{first}{layout.loaded_by}"
+    return f"{first}{_call(examination, layout)}"
+
+
+def _call(examination: Examination, layout: Layout) -> str:
+    """The call that loads it, by the names and the settings in the file."""
+    model = model_in(row.layer for row in examination.rows)
+    if layout.name == "diffusers" and model:
+        return f"diffusers’ pipeline.{model}.load_lora_adapter(file, prefix=None)"
+    task = CLASSES.get(str(examination.settings.get("task_type")))
+    if layout.name == "peft" and task:
+        base = examination.settings.get("base_model_name_or_path")
+        named = json.dumps(str(base), ensure_ascii=False) if base else "base"
+        labels = _labels(examination)
+        return on_one_line(f"model = transformers.{task}.from_pretrained({named}{labels}), then "
+                           "peft.PeftModel.from_pretrained(model, folder)")
+    return layout.loaded_by
+
+
+def _labels(examination: Examination) -> str:
+    """The argument for a classifier's number of classes, where its head is in the file."""
+    rows = [shape[0] for key, shape in examination.whole.items()
+            if HEAD.fullmatch(key) and len(shape) == 2]
+    is_classifier = examination.settings["task_type"] in ("SEQ_CLS", "TOKEN_CLS")
+    return f", num_labels={rows[0]}" if is_classifier and len(rows) == 1 else ""
 
 
 def head(examination: Examination) -> Iterator[str]:
@@ -110,7 +140,8 @@ def verdict(examination: Examination) -> str:
     where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
     sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))
     unknown = " for s = 1, because s is not known" if examination.commonest() is None else ""
-    return f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}."
+    return (f"Yes. It changes the weight of {where}: ‖ΔW‖ is {sizes}{unknown}. Only the base shows "
+            "whether that is much.")
 
 
 def _modules_in_words(count: int) -> str:
@@ -220,9 +251,9 @@ def rate_seen(examination: Examination) -> str:
     ends = " to ".join(dict.fromkeys(f"{ratio:.3g}" for ratio in (min(ratios), max(ratios))))
     if_started_so = f"if A was initialised as {START_WORDS[start]}"
     if max(ratios) > FAR:  # of a start that the file does not name
-        return f"Perhaps. A’s spread is {ends} times its initial value, {if_started_so}."
-    return (f"Not judging by A’s spread, which is {ends} times its initial value; we report only "
-            f"more than {FAR} times ({if_started_so}).")
+        return f"Perhaps. A’s spread is {ends} times the initial spread, {if_started_so}."
+    return (f"A’s spread gives no sign of it: {ends} times the initial spread (we report more than "
+            f"{FAR}), {if_started_so}.")
 
 
 def moved_seen(examination: Examination) -> str:
@@ -231,7 +262,8 @@ def moved_seen(examination: Examination) -> str:
     if at_least == "–":
         return ("A’s norm cannot show that, because it equals A’s initial norm up to chance "
                 "(median over modules).")
-    at_right_angle = f", and by {about} if at a right angle to its initial value"
+    at_right_angle = (f", and by {about} if the whole change was at a right angle to the initial "
+                      "A")
     return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "
             "(medians over modules).")
 

@@ -25,10 +25,9 @@ OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "lora_mid": "a convolution in t
 
 KOHYAS = (".lora_down.", ".hada_", ".lokr_", ".oft_")  # in kohya's keys, and in LyCORIS's
 OLD_KEYS = (  # as tools wrote them once, and how a key is read
-    # diffusers' UNet by itself, until 2023
-    (r"^(?=(?:down|mid|up)_blocks?\..*\.processor\.to_)", "unet."),
-    (r"(^unet\..*)\.processor\.to_out_lora\.", r"\1.to_out.0.lora."),
-    (r"(^unet\..*)\.processor\.(to_[qkv])_lora\.", r"\1.\2.lora."),
+    # diffusers' UNet, until 2023
+    (r"\.processor\.to_out_lora\.", ".to_out.0.lora."),
+    (r"\.processor\.(to_[qkv])_lora\.", r".\1.lora."),
     (r"(^text_encoder.*)\.to_out_lora\.", r"\1.out_proj.lora."),
     (r"(^text_encoder.*)\.to_([qkv])_lora\.", r"\1.\2_proj.lora."),
     # XLabs', for FLUX
@@ -57,7 +56,7 @@ class Layout(NamedTuple):
     alpha_is_r: whether loaders take α = r
     where none is said. transposed: whether A is (k, r) and B is (r, d). doubtful: of which models
     diffusers' own loader passes over such a key; ComfyUI reads it. start: how its tool draws A,
-    where it has one way. loaded_by: the call that loads it.
+    where it has one way. loaded_by: the call that loads it; without a prefix: see :func:`model_in`.
     """
 
     name: str
@@ -144,11 +143,13 @@ LAYOUTS = {row.name: row for row in (
             "text_encoder_3", "diffusion_model"), _of_diffusers,
            alpha_is_r=True, doubtful=("unet", "transformer", "transformer_2", "text_encoder",
                                       "text_encoder_2", "text_encoder_3"),
-           loaded_by="diffusers’ pipeline.load_lora_weights(file), or its "
-                     "unet.load_lora_adapter(file, prefix=None) if no name begins with unet"),
+           loaded_by="diffusers’ pipeline.load_lora_weights(file)"),
     Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
            has_config=True, transposed=True, start="kaiming_uniform",
            loaded_by="mlx_lm.load(base_model, adapter_path=folder)"))}
+# How the names in a model of diffusers begin, which saves its own adapter without a prefix
+NAMES_IN = {"unet": ("down_blocks.", "mid_block.", "up_blocks."),
+            "transformer": ("transformer_blocks.", "single_transformer_blocks.")}
 # Another library's keys, such as loralib's, torchtune's, and a state_dict's without PEFT's prefix
 UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
 
@@ -203,6 +204,14 @@ def _is_diffusers(key: str) -> bool:
     name, _, end = key.partition(".lora_down.")
     is_dotted = bool(end) and "." in name
     return is_of_model or is_dotted or "lora.down" in key or "lora_linear_layer.down" in key
+
+
+def model_in(names: Iterable[str]) -> str | None:
+    """The model of diffusers that all names are from, without a prefix; None where there is none.
+    """
+    names = list(names)
+    return next((model for model, begins in NAMES_IN.items()
+                 if all(name.startswith(begins) for name in names)), None)
 
 
 def fit(A: tuple[int, ...], B: tuple[int, ...]) -> bool:

@@ -183,9 +183,11 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
         settings = beside.read_bytes() if beside.is_file() else None
     modules, whole, adapters = _modules(held, row, models)
     if not modules or len(adapters) > 1:
+        flat = next((key for key in whole if key.endswith("_lora_down.weight")), "")
+        hint = f"; {flat!r} would have to end in '.lora_down.weight'" if flat else ""
         raise ValueError(f"{name}: the file must contain the matrices of exactly one adapter, such "
                          f"as '….lora_A.weight', got {len(adapters)} adapters and {len(whole)} "
-                         f"other keys: {[*adapters, *whole][:3]}")
+                         f"other keys: {[*adapters, *whole][:3]}{hint}")
     understood, fault = _understood(settings, row, metadata)
     if understood.values.get("target_parameters"):
         modules = {key: _of_experts(module, understood.configs)

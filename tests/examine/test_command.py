@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import peft
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
 from tests.nn.console import run
 from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
@@ -37,12 +39,17 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     assert status == 2 and "absent.safetensors" in capsys.readouterr().err
 
 
+def calls_in(monkeypatch, folder):
+    """What the report says of loading a folder, call by call."""
+    _, text = run(monkeypatch, "lora_edu.examine", folder)
+    [line] = [line for line in text.splitlines()[:20] if line.startswith("How do I load it?")]
+    return line.removeprefix("How do I load it? ").split(", then ")
+
+
 def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
     trained = in_peft()
     folder = write_peft(tmp_path, trained)
-    _, text = run(monkeypatch, "lora_edu.examine", folder)
-    [line] = [line for line in text.splitlines()[:20] if line.startswith("How do I load it?")]
-    call = line.removeprefix("How do I load it? ")
+    [call] = calls_in(monkeypatch, folder)
     loaded = eval(call, {"peft": peft, "base_model": Tiny(), "folder": folder})
     for name, update in pefts_updates(trained).items():
         layer = loaded.base_model.model.get_submodule(name)
@@ -50,9 +57,50 @@ def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
                                    rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize(("whole", "place"), [(False, 0), (True, 1)])
-def test_the_calls_that_it_names_load_a_file_of_diffusers(tmp_path, monkeypatch, whole, place):
-    """place: of the call in its line. whole: whether the UNet saved it, without a pipeline."""
+SMALL = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+         "intermediate_size": 8, "pad_token_id": 0}
+OF_DISTILBERT = {"vocab_size": 20, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
+HEADED = [  # the task, transformers' class for it, the base, and what is asked of the class
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.DistilBertConfig(**OF_DISTILBERT), {"num_labels": 6}),
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.RobertaConfig(**SMALL), {"num_labels": 6}),
+    ("SEQ_CLS", "AutoModelForSequenceClassification",
+     transformers.LlamaConfig(**SMALL), {"num_labels": 6}),
+    ("TOKEN_CLS", "AutoModelForTokenClassification",
+     transformers.BertConfig(**SMALL), {"num_labels": 6}),
+    ("CAUSAL_LM", "AutoModelForCausalLM", transformers.LlamaConfig(**SMALL), {})]
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.parametrize(("task", "kind", "config", "asked"), HEADED)
+def test_the_calls_that_it_names_load_a_model_with_its_head(tmp_path, monkeypatch, task, kind,
+                                                            config, asked):
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "base")
+    base = getattr(transformers, kind).from_pretrained(str(tmp_path / "base"), **asked)
+    if task == "CAUSAL_LM":
+        base.save_pretrained(tmp_path / "base")
+    trained = peft.get_peft_model(base, peft.LoraConfig(
+        task_type=task, r=2, init_lora_weights=False, target_modules=r".*\.(query|q_proj|q_lin)"))
+    trained.save_pretrained(tmp_path / "adapter")
+    first, second = calls_in(monkeypatch, tmp_path / "adapter")
+    assert kind in first and all(f", {name}={value}" in first for name, value in asked.items())
+    known = {"transformers": transformers, "peft": peft, "folder": tmp_path / "adapter"}
+    exec(first, known)
+    x = torch.tensor([[3, 4, 5]])
+    assert torch.equal(eval(second, known).eval()(x).logits, trained.eval()(x).logits)
+
+
+AS_IN_2023 = (  # what diffusers writes, and what it wrote then
+    (".to_q.lora_A", ".processor.to_q_lora.down"), (".to_q.lora_B", ".processor.to_q_lora.up"),
+    (".to_out.0.lora_A", ".processor.to_out_lora.down"),
+    (".to_out.0.lora_B", ".processor.to_out_lora.up"))
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_call_that_it_names_loads_a_file_of_diffusers(tmp_path, monkeypatch, whole, is_old):
+    """whole: whether the UNet saved it, without a pipeline, and so without "unet"."""
     import diffusers
     from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
@@ -68,17 +116,24 @@ def test_the_calls_that_it_names_load_a_file_of_diffusers(tmp_path, monkeypatch,
         8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
         up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
     trained = copy.deepcopy(unet)
-    trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q"],
+    trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q", "to_out.0"],
                                         init_lora_weights=False))
     file = tmp_path / "pytorch_lora_weights.safetensors"
     if whole:
         trained.save_lora_adapter(tmp_path)
     else:
         Pipeline.save_lora_weights(tmp_path, peft.get_peft_model_state_dict(trained))
-    _, text = run(monkeypatch, "lora_edu.examine", file)
+    if is_old:
+        save_file({reduce(lambda key, pair: key.replace(*pair), AS_IN_2023, key): value
+                   for key, value in load_file(file).items()}, file)
+    _, text = run(monkeypatch, "lora_edu.examine", file, "--all")
+    begin = "" if whole else "unet."
+    modules = text.rpartition(" module\n")[2].partition("\n\n")[0].splitlines()
+    assert {line.split()[-1].partition("_block")[0] for line in modules} == {
+        f"{begin}{part}" for part in ("down", "mid", "up")}
     [line] = [line for line in text.splitlines() if line.startswith("How do I load it?")]
-    call = re.findall(r"(?:pipeline|unet)\.\w+\([^)]*\)", line)[place]
-    eval(call, {"pipeline": Pipeline(unet), "unet": unet, "file": file})
+    [call] = re.findall(r"pipeline\.[\w.]+\([^)]*\)", line)
+    eval(call, {"pipeline": Pipeline(unet), "file": file})
     x = torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16)
     assert torch.equal(unet(*x).sample, trained(*x).sample)
 

@@ -185,6 +185,28 @@ def test_an_A_that_was_not_drawn_has_moved_by_no_known_way():
     assert np.isnan(one.beside_start("kaiming_uniform")).all()
 
 
+@pytest.mark.parametrize("name, of", [
+    ("mid_block.attentions.0.to_q.lora", "pipeline.unet.load_lora_adapter(file, prefix=None)"),
+    ("transformer_blocks.0.attn.to_k.lora",
+     "pipeline.transformer.load_lora_adapter(file, prefix=None)"),
+    ("double_blocks.0.processor.qkv_lora1", "pipeline.load_lora_weights(file)"),  # XLabs'
+    ("unet.mid_block.attentions.0.to_q.lora", "pipeline.load_lora_weights(file)")])
+def test_the_names_say_what_loads_a_file_of_diffusers(name, of):
+    report = examine(save({f"{name}.down.weight": torch.ones(1, 2),
+                           f"{name}.up.weight": torch.ones(2, 1)})).report()
+    assert f"How do I load it? diffusers’ {of}\n" in report
+
+
+@pytest.mark.parametrize("settings, model, head", [
+    ({"base_model_name_or_path": "a\nb"}, r'from_pretrained("a\nb", num_labels=3)', (3, 2)),
+    ({}, "from_pretrained(base), ", ()), ({}, "from_pretrained(base, num_labels=3), ", (3, 2))])
+def test_a_classifier_is_loaded_as_far_as_its_file_says(settings, model, head):
+    file = {f"base_model.model.q.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}
+    report = examine(save(file | {"base_model.model.score.weight": torch.ones(head)}),
+                     {"r": 2, "lora_alpha": 2, "task_type": "SEQ_CLS"} | settings).report()
+    assert model in report
+
+
 def test_a_folder_with_a_pickle_says_so(tmp_path):
     (tmp_path / "adapter_model.bin").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"its adapter_model\.bin is a pickle, .* not opened"):
@@ -271,6 +293,9 @@ DAMAGED = {  # the bytes, and words of the error
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
     "no adapter": (save({"weight": torch.ones(2, 2)}), r"one adapter.*\['weight'\]"),
+    "an underscore for the dot": (
+        save({f"lora_unet_q_lora_{side}.weight": torch.ones(2, 2) for side in ("down", "up")}),
+        "'lora_unet_q_lora_down.weight' would have to end in '.lora_down.weight'$"),
     "two adapters": (save({f"q.lora_A.{name}.weight": torch.ones(2, 2) for name in ("a", "b")}),
                      r"one adapter, .* got 2 adapters .*\['a', 'b'\]"),
 }

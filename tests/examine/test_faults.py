@@ -164,6 +164,7 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     r = 1 + max(np.searchsorted(of_one.cumsum(), 0.99 * of_one.sum()) for of_one in squares)
     lost = sum(of_one[r:].sum() for of_one in squares) / sum(map(sum, squares))
     [found] = examine(write_peft(tmp_path, model)).findings
+    assert "modules, the strongest 1 or 2 components hold at least 99 % of" in found.symptom
     assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
     assert f"loses {100 * lost:.2g} %" in found.remedy
 
@@ -183,7 +184,8 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
     """PEFT itself lists classifier and score for SEQ_CLS, and trains what ends so, too."""
     for head in ("classifier", "score", "pre_classifier"):
         source = write_peft(
-            tmp_path, in_peft(), settings={"modules_to_save": ["classifier", "score"]},
+            tmp_path, in_peft(),
+            settings={"modules_to_save": ["classifier", "score"], "task_type": "SEQ_CLS"},
             change=lambda tensors, head=head: tensors | {
                 f"base_model.model.{head}.weight": torch.ones(2, 2)})
         [finding] = examine(source).findings
@@ -192,6 +194,8 @@ def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
         share = 4 / sum(tensor.numel() for tensor in load_file(
             source / "adapter_model.safetensors").values())
         assert f", {100 * share:.0f} % of the file" in finding.symptom
+        assert finding.cause == ("modules_to_save lists them, or the end of their names, because "
+                                 "this task (SEQ_CLS) gives the model a new head")
 
 
 def test_each_thing_that_is_looked_for_is_planted_here():

@@ -1,7 +1,9 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
-    assert (f"which is {min(ratios):.3g} to {max(ratios):.3g} times its initial value"
+    assert (f"no sign of it: {min(ratios):.3g} to {max(ratios):.3g} times the initial spread"
             in figures.how_far(sample))
 
 
@@ -172,7 +174,7 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> Not judging by",
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> A’s spread gives no",
                         "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
@@ -202,6 +204,29 @@ def test_a_scale_of_zero_is_not_called_unknown():
     assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    (None, "<em>So</em> choose adapter_config.json together with this file."),
+    ('{"lora_parameters": {}}', "<em>So</em> give α (--alpha 16, or alpha=16)")])
+def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypatch, settings,
+                                                             words):
+    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
+               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
+    if settings:
+        (tmp_path / "adapter_config.json").write_text(settings)
+    assert "<em>So</em> give α (--alpha 16, or" in figures.findings(figures.adapter(tmp_path))
+    page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
+    monkeypatch.setitem(sys.modules, "browser_page", page)
+    assert words in figures.findings(figures.adapter())
+
+
+def test_a_default_that_was_tuned_needs_nothing(tmp_path):
+    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
+               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
+    (tmp_path / "adapter_config.json").write_text('{"lora_parameters": {"scale": 20.0}}')
+    assert ("was not chosen. Nothing to do if you tuned the learning rate at this scale; otherwise"
+            in figures.findings(figures.adapter(tmp_path)))
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

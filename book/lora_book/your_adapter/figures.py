@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
+from types import ModuleType
 from urllib.parse import quote
 
 import numpy as np
@@ -28,7 +29,9 @@ from lora_edu.examine.report import (
     verdict,
 )
 from lora_edu.explore.words import number
+from lora_edu.findings import Finding
 from lora_edu.formats.convention import START_WORDS, TOOLS
+from lora_edu.formats.layouts import CONFIG, LAYOUTS
 
 LONGEST = 20  # letters of a name beside the map
 ROW = 24  # px of the map
@@ -46,18 +49,26 @@ TELLING = re.compile(r"(?<!text_model.)(?<![a-z])(?:te\d?|text_encoder|encoder|d
 
 def adapter(path: str | os.PathLike | None = None) -> Examination:
     """Examine a file or a folder; None is what the page has opened, and else the sample."""
+    page = _page()
+    if page is None:
+        return examine(path or SAMPLE)
+    return examine(path or page.opened or SAMPLE, progress=page.progress)
+
+
+def _page() -> ModuleType | None:
+    """The page that Python runs in, with the opened file's path; None outside of a browser."""
     try:
-        from browser_page import opened, progress  # Python in the page has it, and nobody else
+        import browser_page
     except ModuleNotFoundError:
-        opened = progress = None
-    return examine(path or opened or SAMPLE, progress=progress)
+        return None
+    return browser_page
 
 
 def findings(adapter: Examination) -> str:
     """What the file is and what may be wrong, and the report to save, as HTML."""
     items = "".join(
         f"<li><p><b>{escape(finding.severity)}: {escape(finding.symptom)}.</b> "
-        f"Likely cause: {escape(finding.cause)}. <em>So</em> {escape(finding.remedy)}.</p>"
+        f"Likely cause: {escape(finding.cause)}. {_so(_remedy(adapter, finding))}.</p>"
         f"<p>Where: {escape(finding.places)}</p></li>" for finding in adapter.findings)
     found = len(adapter.findings) or "none"
     items += (f"<li>We looked for {len(adapter.findings.tested)} faults and found {found}. The "
@@ -69,6 +80,22 @@ def findings(adapter: Examination) -> str:
     return (f'<div class="findings"><p>{lines}</p><ul>{items}</ul>'
             f'<p><a download="{escape(first)}.txt" href="data:text/plain;charset=utf-8,'
             f'{quote(adapter.report(whole=True))}">Save the whole report as text</a></p></div>')
+
+
+def _remedy(adapter: Examination, finding: Finding) -> str:
+    """A finding's remedy; a page takes files, and no options."""
+    layout = LAYOUTS.get(adapter.layout)
+    has_none = not adapter.settings and layout is not None and layout.has_config
+    if finding.name == "no-scale" and has_none and _page() is not None:
+        return f"choose {CONFIG} together with this file"
+    return finding.remedy
+
+
+def _so(remedy: str) -> str:
+    """A remedy as a sentence without its dot, as HTML."""
+    if remedy.startswith("nothing"):
+        return escape(f"N{remedy[1:]}")
+    return f"<em>So</em> {escape(remedy)}"
 
 
 def places(names: list) -> list[int]:

@@ -12,7 +12,7 @@ import torch
 from lora_edu import checks
 from lora_edu.formats import lora_file, tensors
 from lora_edu.formats.config import AdapterConfig, beyond_plain, check_keeps_base, whole
-from lora_edu.formats.layouts import DIGEST, LAYOUTS, WEIGHTS, Layout, is_embedding
+from lora_edu.formats.layouts import DIGEST, LAYOUTS, WEIGHTS, Layout, is_embedding, model_in
 from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile, Module
 from lora_edu.nn.files import as_torch, check_finite, naming
 
@@ -70,7 +70,8 @@ def _model(file: LoraFile, only: str | None) -> str:
     """The one of the models in a file that is to be converted."""
     row = file.layout
     models = dict.fromkeys(module.model for module in file.modules.values())
-    if "" in models and "" not in row.models and only != "":
+    is_told = "" in row.models or only == "" or model_in(file.modules)
+    if "" in models and not is_told:
         name = next(module.layer for module in file.modules.values() if not module.model)
         known = row.models or LAYOUTS["diffusers"].models
         raise ValueError(f"{name!r} must begin with the model that it belongs to, one of "
