@@ -93,7 +93,7 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
     else:
         outcome = f"the median cost is {np.median(losses[~outside]):.4f} nats"
         if outside.any():
-            outcome += f"; rates without a finite loss: {outside.sum()}"
+            outcome += f"; outside the rates with finite loss: {outside.sum()}"
     headline = f"From r = {r1} to {r} with {moved}, {outcome}"
     return figure(
         traces, headline,
