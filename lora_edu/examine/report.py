@@ -221,8 +221,8 @@ def rate_seen(examination: Examination) -> str:
     if_started_so = f"if A was initialised as {START_WORDS[start]}"
     if max(ratios) > FAR:  # of a start that the file does not name
         return f"Perhaps. A’s spread is {ends} times its initial value, {if_started_so}."
-    return (f"Not judging by A’s spread, which is {ends} times its initial value; we report only "
-            f"more than {FAR} times ({if_started_so}).")
+    return (f"A’s spread does not suggest that: it is {ends} times its initial value, and we "
+            f"report only more than {FAR} times ({if_started_so}).")
 
 
 def moved_seen(examination: Examination) -> str:

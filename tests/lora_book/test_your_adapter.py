@@ -102,7 +102,7 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
     ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
-    assert (f"which is {min(ratios):.3g} to {max(ratios):.3g} times its initial value"
+    assert (f"it is {min(ratios):.3g} to {max(ratios):.3g} times its initial value"
             in figures.how_far(sample))
 
 
@@ -172,7 +172,7 @@ def unchanged(key, values):
 
 
 @pytest.mark.parametrize(("change", "settings", "words"), [
-    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> Not judging by",
+    (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> A’s spread does not",
                         "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
                           "modules is 0 exactly"]),
