@@ -20,9 +20,8 @@ FAULTS = (
         symptom="A or B is missing, or they are not two matrices of the same rank",
         cause="the file was assembled by hand, cut short, or saved while the numbers were on "
               "other devices, as with DeepSpeed's ZeRO-3 and FSDP",
-        remedy="gather the weights (zero_to_fp32.py, or "
-               "stage3_gather_16bit_weights_on_model_save), and save them again from the program "
-               "that trained them"),
+        remedy="save it again from the program that trained it; if it was sharded, gather the "
+               "weights first (zero_to_fp32.py, or stage3_gather_16bit_weights_on_model_save)"),
     Fault(
         "switched-off", "error",
         find=ask.each(ask.is_switched_off),
@@ -194,7 +193,7 @@ FAULTS = (
     Fault(
         "far-from-start", "note",
         find=ask.far_from_start,
-        symptom="A's spread is {times} times that of {start}",
+        symptom="A's spread is {times} times {start}",
         cause="the learning rate was large for this scale, or the run was very long",
         remedy="compare the outputs with the base's, and train once with a third of the learning "
                "rate"),

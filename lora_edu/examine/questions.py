@@ -183,7 +183,7 @@ def far_from_start(case: Case) -> Answer:
              for row in case.known if row.starts}
     rows = [row for row in times if times[row] > FAR]
     words = {"times": _list(times[row] for row in rows),
-             "start": "its initialisation" if start else "any known initialisation"}
+             "start": "its initial spread" if start else "the largest known initial spread"}
     is_wrecked = len(rows) > len(times) / 2 and median(times.values()) > WRECKED
     return rows, words | (WRECKED_BY_RATE if is_wrecked else {})
 
