@@ -6,6 +6,8 @@ import pytest
 from lora_book.divide_by_r import figures as divide_by_r
 from lora_book.divide_by_r import runs_growth, runs_rate
 from lora_book.first_r import figures as first_r
+from lora_book.in_peft import figures as in_peft
+from lora_book.in_peft import runs as in_peft_runs
 from lora_book.in_practice import figures as in_practice
 from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account
 from lora_book.language_models import figures as language_models
@@ -35,6 +37,15 @@ def bytes_in_all(precision, r):
     return sum(terms.values()) / 1e9, 24, 80
 
 
+def off_the_sum(draws, r, weight):
+    """How far each kind's ΔW is from the weighted sum, relative to it."""
+    pair = in_peft_runs.pair(r, draws == "one draw", np.random.default_rng(0))
+    (A1, B1), (A2, B2) = pair
+    total = B1 @ A1 + weight * B2 @ A2
+    changes = [in_peft_runs.combined(kind, pair, [1.0, weight]) for kind in in_peft_runs.KINDS]
+    return [np.linalg.norm(change - total) / np.linalg.norm(total) for change in changes]
+
+
 def right_of_both_tasks(task, r):
     """At the η that the figure opens with."""
     runs_at = digits_runs.tried(task, digits_runs.PLACES[0], r)[digits_runs.RATES.index(0.03)]
@@ -61,6 +72,8 @@ def mean_gain(prompt, adapter, r):
     (divide_by_r.best_rate, nothing, {"inputs": runs_rate.INPUTS, "steps": runs_rate.STEPS}),
     (first_r.dropped, nothing, {"alpha": first_r.CHOICES, "task": digits_map.TASKS,
                                 "r1": digits_map.FIRST_RANKS}),
+    (in_peft.combine, off_the_sum, {"draws": in_peft.DRAWS, "r": [4, 32],
+                                    "weight": in_peft.WEIGHTS}),
     (language_models.valleys, nothing, {"model": language_models.MODELS,
                                         "tuned": language_models.TUNED_AT}),
     (rotated_digits.names, of_24, {"task": digits_runs.NAMED, "r": digits_runs.NAMED_RANKS}),
