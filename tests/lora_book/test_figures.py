@@ -17,6 +17,8 @@ from lora_book.shared import digits_map
 from lora_book.shared.word import word
 from lora_book.small_gpt import figures as small_gpt
 from lora_book.small_gpt import results
+from lora_book.starts import COMPARED_STARTS, rates
+from lora_book.starts import figures as starts
 from tests.lora_book.figure_words import figure_holds, nothing
 
 
@@ -66,6 +68,14 @@ def mean_gain(prompt, adapter, r):
     return np.mean(results.sample(small_gpt.ADAPTERS[adapter], r, prompt)["gain"])
 
 
+def beside_the_default(start, optimiser):
+    """A start's curvature and best rate, each over the default's, and the default's best rate."""
+    best = rates.best(optimiser)
+    logs = [np.log(values).mean(axis=1) for values in (rates.stored()["curvature"], best)]
+    ratios = [np.exp(log[COMPARED_STARTS.index(start)] - log[0]) for log in logs]
+    return [*ratios, np.exp(logs[1][0])]
+
+
 @pytest.mark.parametrize(("function", "oracle", "grid"), [
     (divide_by_r.darkrooms, letters_beside_grain, {"r": runs_growth.TERMS,
                                                   "optimiser": ["Adam", "SGD"]}),
@@ -81,6 +91,7 @@ def mean_gain(prompt, adapter, r):
                                               "r": digits_runs.RANKS}),
     (small_gpt.small_gpt, mean_gain, {"prompt": results.prompts()[:2],
                                       "adapter": small_gpt.ADAPTERS, "r": results.RANKS}),
+    (starts.own_rate, beside_the_default, {"start": COMPARED_STARTS, "optimiser": rates.RATES}),
     (in_practice.memory, bytes_in_all, {"precision": PRECISIONS, "r": [4, 16, 64, 256]}),
 ], ids=lambda value: getattr(value, "__name__", None))
 def test_a_headline_says_what_is_drawn(function, oracle, grid):
