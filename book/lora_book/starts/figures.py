@@ -5,7 +5,8 @@ import numpy as np
 from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import say
 from lora_book.shared.fits import geometric_mean
-from lora_book.shared.norm_board import STEPS, TITLE, norm_curves
+from lora_book.shared.looks import roomy
+from lora_book.shared.norm_board import STEPS, TITLE, norm_curves, norm_names
 from lora_book.shared.style import (
     NAMES,
     SYMBOLS,
@@ -21,8 +22,8 @@ from lora_book.starts import COMPARED_STARTS, rates
 from lora_book.starts.runs import ROUNDING, Board, board
 from lora_edu.explore.words import number, short
 
-HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
-        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
+HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "ink"),
+        "base moved": ("base", "ink")}  # name: (of a Board, colour)
 
 
 class RoundingAxis(ZeroLogAxis):
@@ -51,7 +52,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     def two_panels(traces: list[dict], title: str, reading: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
         return figure(
-            traces, title, [STEPS, names], [scale.axis(), scale.axis()],
+            traces, title, [roomy(STEPS, 0.3), names], [scale.axis(), scale.axis()],
             f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}",
             headings=[TITLE, "norms at step 0   (log scale)"])
 
@@ -64,9 +65,10 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     norms = board(start, r, alpha)
     traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
+    traces.append(norm_names(norms.grad_A, norms.grad_B, norms.model, scale))
     for x, (name, (field, colour)) in enumerate(HELD.items()):
         values = getattr(norms, field)[:1]
-        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
+        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond"),
                             13, panel=2, name=name, **_says(name, values)))
     return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])} and "
                               f"the model {_verb(norms.model[0])}", _reading(norms))
