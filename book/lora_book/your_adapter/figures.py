@@ -207,9 +207,9 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     return figure(
         traces, title,
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
-        [labelled("singular value of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
+        [labelled("singular value σ of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
         f"{title}. {row.layer} retains {percent(own)} of its ‖ΔW‖²",
-        headings=[f"{_short(row.block)} {_cut(row.part)}: {percent(own)} of its ‖ΔW‖²".strip()])
+        headings=[f"{_short(row.block)} {_cut(row.part)} alone: {percent(own)} of Σσ²".strip()])
 
 
 def how_far(adapter: Examination) -> str:
