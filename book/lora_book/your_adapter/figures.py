@@ -154,7 +154,8 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     return figure(
         traces, title,
         [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "automargin": True,
-          "tickangle": 0 if is_upright else -90, **_ticks(short, UPRIGHT if is_upright else 24)}],
+          "title": {"text": "block"}, "tickangle": 0 if is_upright else -90,
+          **_ticks(short, UPRIGHT if is_upright else 24)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
         f"{title}. The largest RMS entry of a module is {number(largest)}",
