@@ -186,7 +186,8 @@ def kept(rows: list[Row], keep: int) -> str:
     if poorer:
         in_each = f"less than {percent(MOST)} in {poorer} of {_modules_in_words(len(rows))}"
     return (f"Keeping {components} components in every module retains "
-            f"{percent(1 - lost(rows, keep))} of ‖ΔW‖², {'but' if poorer else 'and'} {in_each}")
+            f"{percent(1 - lost(rows, keep))} of the total ‖ΔW‖², "
+            f"{'but' if poorer else 'and'} {in_each}")
 
 
 def most_changed(examination: Examination) -> str:

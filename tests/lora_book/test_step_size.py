@@ -10,7 +10,8 @@ from lora_book.shared.tasks import task_32
 from lora_book.step_size import runs
 from lora_book.step_size.figures import step_size
 from lora_edu import SGD, Adam, Adapter, Momentum, initial, sweep, train
-from tests.lora_book.figure_words import reading
+from lora_edu.explore.words import number
+from tests.lora_book.figure_words import headline, reading
 
 SCALES = 8.0 ** np.array([-8, -7, -6, -2, -1, 0, 1, 3, 4])
 
@@ -84,3 +85,21 @@ def test_adams_corner_flies_far_out_and_comes_back():
     (("SGD", 64, 0.512), "the loss diverges"), (("Adam", 8, 0.004), "the loss falls to ")])
 def test_the_reading_says_how_far_a_run_flew(position, sentence):
     assert sentence in reading(step_size(*position))
+
+
+@pytest.mark.parametrize(("optimiser", "power"), [("SGD", 2), ("Adam", 1)])
+def test_the_headline_says_how_the_runs_with_the_same_first_step_end(optimiser, power):
+    ends = runs.losses(optimiser)[..., -1]
+    first = np.multiply.outer(np.array(runs.ALPHAS) ** power, runs.LRS)
+    for i, j in np.ndindex(ends.shape):
+        same = ends[np.isclose(first, first[i, j])]
+        words = headline(step_size(optimiser, runs.ALPHAS[i], runs.LRS[j]))
+        if len(same) == 1:
+            assert words.startswith("The loss ")
+        elif same.max() > 1e6:
+            assert "diverge" in words and same.min() > 1e6
+        else:
+            low, high = (f"{number(100 * end)} %" for end in (same.min(), same.max()))
+            assert f"= {number(first[i, j])} " in words
+            span = f"at {low}" if low == high else f"between {low} and {high}"
+            assert f"end {span} of the initial loss" in words

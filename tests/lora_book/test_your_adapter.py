@@ -79,7 +79,7 @@ def test_what_is_lost_is_what_the_svd_of_the_update_loses(sample, keep):
     poorer = sum(share < 0.9 for share in kept)
     in_each = f"but less than 90 % in {poorer} of" if poorer else "and at least 90 % in each"
     assert (f"Keeping {keep} of {R} components in every module retains {100 * over_all:.3g} % of "
-            f"‖ΔW‖², {in_each}" in headline(shown))
+            f"the total ‖ΔW‖², {in_each}" in headline(shown))
     assert figures.half(sample) == R // 2
 
 

@@ -10,7 +10,7 @@ from tests.lora_book.figure_words import headline
 @pytest.mark.parametrize("tool", CHOICES)
 @pytest.mark.parametrize(("r", "alpha"), [(4, 20), (64, 8)])
 def test_the_words_of_each_tool_give_the_scale_of_the_line(tool, r, alpha):
-    yours, unsaid, _, words = settings(tool, r, alpha)["data"]
+    yours, unsaid, _, _, words = settings(tool, r, alpha)["data"]
     want = {"MLX": alpha, "PEFT, rsLoRA": alpha / r**0.5}.get(tool, alpha / r)
     for name, text in zip(ROWS, words["text"], strict=True):
         if name in ("diffusers, SD", "Tinker"):

@@ -40,7 +40,7 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
         top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    comparison = {(-0.5, top + d + 1): f"use × {use:.2g}, harm × {harm:.2g} (full: 1)"}
+    comparison = {(-0.5, top + d + 1): f"{use:.2g} × full’s use, {harm:.2g} × its harm"}
     parts.append(say(comparison, "middle right", 14))
     headline = ("Full fine-tuning moves every entry of W by η, whereas LoRA’s median move is "
                 f"{np.median(np.abs(step)):.2g} η")
@@ -63,7 +63,6 @@ def row_step(angle: int = 20) -> dict:
     lora = radius * downhill
     arc = np.linspace(0, np.pi / 2, 46)
     traces = [line([0, 1.6 * downhill[0]], [0, 1.6 * downhill[1]], "frozen", dash="dash"),
-              line([0, 1, 1], [1, 1, 0], "rose", width=1.5, dash="dot"),
               line(radius * np.cos(arc), radius * np.sin(arc), "teal", width=1.5, dash="dot")]
     for name, (x, y), colour, side in (("full", full, "rose", "top"),
                                        ("LoRA", lora, "teal", "bottom")):
@@ -91,7 +90,7 @@ def many_ranks(steps: int = 30) -> dict:
     """
     at = many.STEPS.index(steps)
     lines = {"SGD": ("rose", many.sgd_gaps()), "Adam": ("teal", many.adam_gaps(ADAM_RATE))}
-    traces = [line([SIDE, SIDE], [10**-2.1, 10**0.75], "frozen", width=1, dash="dash"),
+    traces = [line([SIDE, SIDE], [10**-2.1, 10**0.7], "frozen", width=1, dash="dash"),
               words([1.15 * SIDE], [10**0.6], [f"r = {SIDE}, full rank"],
                     textposition="middle right",
                     textfont={"color": COLOURS["frozen"]})]
@@ -106,6 +105,6 @@ def many_ranks(steps: int = 30) -> dict:
         traces,
         "As r grows, LoRA’s update approaches full fine-tuning’s under SGD but not under Adam",
         [log_labelled("rank r", 0.45, 4.8, [4, 32, 256, 4096])],
-        [labelled("relative distance", -2.1, 1.05, **power_ticks(-2, 0))],
+        [labelled("relative distance", -2.1, 0.75, **power_ticks(-2, 0))],
         f"After {steps_done(steps)} at r = {many.RANKS[-1]:,}, the relative distance between the "
         f"updates is {' and '.join(distances)} (η = {ADAM_RATE:g})")

@@ -100,7 +100,7 @@ def _rate_lines(rule: str, values: np.ndarray, theory) -> list[dict]:
     look = SCALE_LOOKS[rule]
     ranks = runs_rate.RANKS
     means = geometric_mean(values)
-    crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 13, stroke=2.5,
+    crosses = marks(ranks[:len(theory)], theory, look.colour, "x-thin-open", 17, stroke=1.5,
                     **named(f"{rule}, theorem"))
     return [seeds(ranks, values, look.colour), look.curve(ranks, means, rule, size=10), crosses,
             end_labels(ranks[-1], {FORMULAS[rule]: (means[-1], look.colour)})]

@@ -36,10 +36,11 @@ SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
 CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added to it. Purple: the "
            "gradients of A and B, each relative to its largest entry. Dark: entries below zero. "
            "The shade is |entry| to the power of {tone}, so that steps 1 and 2 are visible. The "
-           "initial A is uniform, with seed {seed}. Bars: each field is a factor of two. Mark: the "
-           "value at step 0 (step 1 if that is zero) or before your change. Dashed: exactly zero. "
-           "First-order decrease: by how much the loss would fall if its gradient stayed as it is "
-           "at W₀.")
+           "initial A is uniform, with seed {seed}. Mark: the value at step 0 (step 1 if that is "
+           "zero) or before your change. Dashed: exactly zero. First-order decrease: by how much "
+           "the loss would fall if its gradient stayed as it is at W₀.")
+KEY = ('<caption><span class="instrument-which">first run; </span>each field: × 2; mark: before'
+       "</caption>")
 LABELS = (f'<span class="instrument-names-A"><b>{GRADIENT.format("A")}</b><b class="of-A">A</b>'
           f'</span><span class="instrument-names-B"><b>{GRADIENT.format("B")}</b>'
           '<b class="of-B">B</b></span><span class="instrument-names-W">W₀, frozen, + '
@@ -91,7 +92,7 @@ def _norms(run: Run, norms: dict[str, float]) -> str:
         f'<td class="{"instrument-zero" if norms[name] == 0 else ""}">'
         f'<i style="--octaves:{_octaves(norms[name], marks[name]):.3g}"></i></td>'
         f"<td>{short(norms[name])}</td><td></td></tr>" for name, text in NORMS.items())
-    return f'<table class="instrument-norms"><tbody>{rows}</tbody></table>'
+    return f'<table class="instrument-norms">{KEY}<tbody>{rows}</tbody></table>'
 
 
 def _slider(name: str, label: str, values: list, value) -> str:
@@ -150,7 +151,8 @@ def _buttons() -> str:
 def _line(settings: dict, norms: dict[str, float]) -> str:
     """What stands under the first frame of a run."""
     step = settings["step"]
-    left = float(f"{100 * norms['loss'] / ((target(settings) ** 2).sum() / 2):.2g}")
+    left = 100 * norms["loss"] / ((target(settings) ** 2).sum() / 2)
+    left = float(f"{left:.{3 if left > 99 else 2}g}")
     numbers = 2 * SIDE * settings["r"]
     if settings["twin"]:
         return f"Step {step} of the two runs."
@@ -191,7 +193,7 @@ def figure_html(name: str, settings: dict, full: bool) -> str:
 data-settings="{escape(json.dumps(settings))}">
 <div class="instrument-stage">
 <div class="instrument-picture">{_run(pictures_of(run, settings), role, "first run", PAD)}\
-{_run(second, 'aria-hidden="true"', "second run")}
+{_run(second, 'aria-hidden="true"', "second, as ticked")}
 <div class="instrument-run instrument-gap" aria-hidden="true"><canvas></canvas>\
 <span class="instrument-which">difference</span></div>
 {_ticks(settings["twin"])}

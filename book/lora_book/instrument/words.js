@@ -12,7 +12,7 @@ const TARGET_RANKS = { "top hat": 2, cone: 21, word: 7 }; // with fewer componen
 const LEARNED = 0.001; // of the loss, under which the hat is as it should be
 
 export function percent(share) {
-  const digits = Number((100 * share).toPrecision(2));
+  const digits = Number((100 * share).toPrecision(share > 0.99 ? 3 : 2)); // 99.6 is not 100
   return digits < 0.01 ? "less than 0.01\u00a0%" : `${digits}\u00a0%`;
 }
 
@@ -28,7 +28,7 @@ export function gapInWords(run, twin, step) {
   const { count, apart } = entriesThatDiffer(run, twin, step);
   if (count === 0) return "all 4,096 entries of ΔW are equal in every bit.";
   const entries = `${count.toLocaleString("en")} of 4,096 entries`;
-  return `ΔW differs by ${percent(apart)} of its norm, in ${entries}.`;
+  return `ΔW differs (red) by ${percent(apart)} of its norm, in ${entries}.`;
 }
 
 export const isStill = ({ delta, gradA, gradB }) => delta === 0 && gradA === 0 && gradB === 0;

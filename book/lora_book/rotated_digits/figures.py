@@ -4,7 +4,8 @@ import numpy as np
 
 from lora_book.rotated_digits import runs
 from lora_book.shared import digits
-from lora_book.shared.looks import Look, apart, named, named_ticks, ring, seeds
+from lora_book.shared.drawing import say
+from lora_book.shared.looks import Look, named, named_ticks, ring, seeds
 from lora_book.shared.style import (
     BLANK_AXIS,
     COLOURS,
@@ -18,8 +19,8 @@ from lora_book.shared.style import (
 from lora_edu.explore.words import short
 
 OLD = {"new classes": "digits 0–4"}  # what the base was trained on, where not "upright digits"
-DASHES = {"full": "solid", "head": "dash", "base": "dot"}
-SHARE = {"range": [-0.06, 1.04], "tickformat": ".0%", "dtick": 0.2}
+DASHES = {"all weights trained": "solid", "head only": "dash", "no adapter": "dot"}
+SHARE = {"range": [-0.06, 1.14], "tickformat": ".0%", "dtick": 0.2}
 ACROSS = 8  # pictures in a row
 # a picture's place, in its pixels
 WIDE = digits.SIDE + 2
@@ -74,18 +75,23 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
     values = runs.shipped()["lora"][t, runs.PLACES.index(place)]  # (r, η, seeds, 3)
     at_rank = runs.RANKS.index(r)
     at_rate = runs.RATES.index(lr)
-    levels = {method: np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")}
-    levels["base"] = runs.shipped()["frozen"][t, 1]
+    _, without, before = runs.shipped()["frozen"][t]
+    levels = [*(np.median(runs.chosen(task, method)[1][:, 1]) for method in ("full", "head")),
+              without]
     traces = [line([runs.RANKS[0] * 0.8, runs.RANKS[-1] * 1.25], [height] * 2, "frozen", width=2,
-                   dash=DASHES[name], **named(name)) for name, height in levels.items()]
-    heights = apart(np.add([*levels.values()], [-0.08, -0.08, 0.08]), 0.16)
-    traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(levels), name="names",
-                        textposition="middle right"))
+                   dash=dash, **named(name))
+              for (name, dash), height in zip(DASHES.items(), levels, strict=True)]
+    heights = [level + (-0.07 if level == np.median(levels) else 0.07) for level in levels]
+    traces.append(words([1.2 * runs.RANKS[-1]] * 3, heights, list(DASHES), name="names",
+                        textposition="middle left"))
+    traces += [line([runs.RATES[0] * 0.8, runs.RATES[-1] * 1.25], [before] * 2, "rose", width=2,
+                    dash="dot", panel=2, **named("old task before")),
+               say({(1.2 * runs.RATES[-1], before + 0.07): coloured("old task before", "rose")},
+                   "middle left", panel=2)]
     traces += _curve("teal", "new task", runs.RANKS, values[:, at_rate, :, 1], at_rank, 1)
     traces += _curve("rose", "old task", runs.RATES, values[at_rank, :, :, 2], at_rate, 2)
     traces += _curve("teal", "new task", runs.RATES, values[at_rank, :, :, 1], at_rate, 2)
     _, new, old = np.median(values[at_rank, at_rate], axis=0)
-    before = runs.shipped()["frozen"][t, 2]
     where = "the first layer" if place == runs.PLACES[0] else place
     return figure(
         traces,
@@ -104,9 +110,6 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
 def _curve(colour: str, name: str, x, values: np.ndarray, chosen: int, panel: int) -> list[dict]:
     """All seeds as dots, their median as a line, and a ring around the chosen place."""
     middle = np.median(values, axis=1)
-    traces = [seeds(x, values, colour, panel=panel),
-              Look(colour, "circle").curve(x, middle, name, panel=panel)]
-    if name == "new task":
-        traces.append(ring(x[chosen], middle[chosen], panel=panel))
-    return traces
-
+    return [seeds(x, values, colour, panel=panel),
+            Look(colour, "circle").curve(x, middle, name, panel=panel),
+            ring(x[chosen], middle[chosen], panel=panel)]

@@ -60,7 +60,7 @@ def end_labels(x: float, ends: dict[str, tuple[float, str]], *, pad: int = 3, si
     return say(labels, "middle right", size, panel=panel)
 
 
-def ring(x: float, y: float, colour: str = "rose", *, size: float = 18, panel: int = 1,
+def ring(x: float, y: float, colour: str = "ink", *, size: float = 18, panel: int = 1,
          text: str = "here = %{y:.3g}") -> dict:
     """You are here. text: what the ring says when it is pointed at."""
     return marks([x], [y], colour, "circle-open", size, panel=panel, stroke=3, name="here",

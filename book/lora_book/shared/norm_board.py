@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from lora_book.shared.style import ZeroLogAxis, curve, heading
+from lora_book.shared.looks import apart, end_labels
+from lora_book.shared.style import NAMES, ZeroLogAxis, curve
 
 LEARNING_RATE = {"SGD": 0.1, "Momentum": 0.1, "Adam": 0.003, "AdamW": 0.003}  # of the step
-TITLE = heading("A", "B", "delta", text="   (log scale)")
+TITLE = "norms   (log scale)"
 STEPS = {"tickvals": [0, 1], "ticktext": ["step 0", "after 1 step"], "range": [-0.22, 1.22],
          "showgrid": False}  # the axis
 
@@ -21,3 +22,17 @@ def norm_curves(grad_A: np.ndarray, grad_B: np.ndarray, delta: np.ndarray, scale
                   symbols=scale.symbols(quantity, values),
                   dash="solid" if values.all() and values.min() >= least else "dot")
             for aside, (quantity, values) in zip((-0.04, 0.0, 0.04), norms.items(), strict=True)]
+
+
+def norm_names(grad_A: np.ndarray, grad_B: np.ndarray, delta: np.ndarray, scale: ZeroLogAxis, *,
+               says=lambda value: "") -> dict:
+    """The names of :func:`norm_curves` at their right ends. says: of the value, what follows it."""
+    norms = {"A": grad_A, "B": grad_B, "delta": delta}
+    lasts = [values[1] for values in norms.values()]
+    room = scale.high - scale.zero
+    heights = apart(scale.place(lasts), 0.13 * room)
+    heights += np.clip(0, scale.zero + 0.02 * room - heights.min(),
+                       scale.high - 0.04 * room - heights.max())
+    ends = {f"{NAMES[quantity]} {says(last)}": (height, quantity)
+            for quantity, last, height in zip(norms, lasts, heights, strict=True)}
+    return end_labels(1.1, ends, pad=0, size=12)

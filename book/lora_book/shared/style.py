@@ -19,7 +19,6 @@ COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "gradient": "#aa6
            # Of what is compared: rules, optimisers, methods, precisions, ranks.
            "rose": "#cc4778", "teal": "#1a93a0", "brown": "#97694f", "ink": "#7a7a8c"}
 SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
-MARKS = {"A": "●", "B": "■", "delta": "◆", "loss": "●"}
 MATRIX_COLOURS = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
 NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
 MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
@@ -29,11 +28,6 @@ BLANK_AXIS = {"showticklabels": False, "ticks": "", "showgrid": False}
 def coloured(text: str, colour: str) -> str:
     """A text of a title in a quantity's colour, or in one of its own."""
     return f'<span style="color:{COLOURS.get(colour, colour)}">{text}</span>'
-
-
-def heading(*quantities: str, text: str = "") -> str:
-    """A panel title that is its legend: coloured marks and names."""
-    return "   ".join(coloured(f"{MARKS[q]} {NAMES[q]}", q) for q in quantities) + text
 
 
 def figure(traces: list[dict], title: str, xaxes: list[dict], yaxes: list[dict], reading: str, *,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lora_book.shared.axes import log_labelled
+from lora_book.shared.drawing import say
 from lora_book.shared.style import COLOURS, MARGIN, figure, line, words
 from lora_edu.explore.words import number
 from lora_edu.formats.convention import TOOLS, Convention, convention
@@ -17,12 +18,13 @@ def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequen
     traces = [
         line([scale] * 2, [-0.5, len(ROWS) - 0.5], "s", name="your scale"),
         *more,
+        say({(TEXTS_AT, len(ROWS)): "to match, set"}, "middle right", 12, colour="s"),
         words([TEXTS_AT] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
-              textfont={"color": COLOURS["s"], "size": 11})]
+              textfont={"color": COLOURS["s"], "size": 12})]
     return figure(
         traces, title,
-        [log_labelled("scale s", -2.4, 6.9, [0.01, 0.1, 1, 10])],
-        [{"range": [-0.6, len(ROWS) - 0.4], "tickvals": list(HEIGHTS.values()),
+        [log_labelled("scale s", -2.2, 7.6, [0.1, 1, 10])],
+        [{"range": [-0.6, len(ROWS) + 0.5], "tickvals": list(HEIGHTS.values()),
           "ticktext": ROWS, "showgrid": False}],
         reading, margin={**MARGIN, "t": 12, "l": 96, "r": 4})
 

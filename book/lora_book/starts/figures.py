@@ -3,8 +3,10 @@
 import numpy as np
 
 from lora_book.shared.axes import labelled
+from lora_book.shared.drawing import say
 from lora_book.shared.fits import geometric_mean
-from lora_book.shared.norm_board import STEPS, TITLE, norm_curves
+from lora_book.shared.looks import roomy
+from lora_book.shared.norm_board import STEPS, TITLE, norm_curves, norm_names
 from lora_book.shared.style import (
     NAMES,
     SYMBOLS,
@@ -20,8 +22,8 @@ from lora_book.starts import COMPARED_STARTS, rates
 from lora_book.starts.runs import ROUNDING, Board, board
 from lora_edu.explore.words import number, short
 
-HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "delta"),
-        "base − W₀": ("base", "frozen")}  # name: (of a Board, colour)
+HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "ink"),
+        "base moved": ("base", "ink")}  # name: (of a Board, colour)
 
 
 class RoundingAxis(ZeroLogAxis):
@@ -50,7 +52,7 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     def two_panels(traces: list[dict], title: str, reading: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
         return figure(
-            traces, title, [STEPS, names], [scale.axis(), scale.axis()],
+            traces, title, [roomy(STEPS, 0.3), names], [scale.axis(), scale.axis()],
             f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}",
             headings=[TITLE, "norms at step 0   (log scale)"])
 
@@ -63,9 +65,10 @@ def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
     norms = board(start, r, alpha)
     traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
+    traces.append(norm_names(norms.grad_A, norms.grad_B, norms.model, scale))
     for x, (name, (field, colour)) in enumerate(HELD.items()):
         values = getattr(norms, field)[:1]
-        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond-open"),
+        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond"),
                             13, panel=2, name=name, **_says(name, values)))
     return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])} and "
                               f"the model {_verb(norms.model[0])}", _reading(norms))
@@ -94,7 +97,7 @@ def _word(value: float) -> str:
     return "rounding" if 0 < value < ROUNDING else number(value)
 
 
-LOSSES = -6, 1  # powers of ten
+LOSSES = {"SGD": (-3, 1), "Adam": (-6, 1)}  # powers of ten
 
 
 def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
@@ -106,12 +109,13 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     times = number(best[chosen] / best[default])
     losses, endings = _at_two_rates(optimiser, chosen, default)
 
-    low, high = LOSSES
-    title = f"{start}’s best rate is {times} times the default’s"
+    low, high = LOSSES[optimiser]
     if start == "default":
-        title = f"The default’s best rate is {number(best[default])}"
-    elif start[0].islower() or " " in start:
-        title = f"The best rate for “{start}” is {times} times the default’s"
+        title = f"The default’s best η is {number(best[default])}"
+    else:
+        name = f"“{start}”" if start[0].islower() or " " in start else start
+        sharper = number(curvature[chosen] / curvature[default])
+        title = f"{name} has {sharper} times the default’s curvature λ and {times} times its best η"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
@@ -122,8 +126,8 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
         f"{optimiser}, {start}: λ is {number(curvature[chosen])}, and the best η is "
         f"{number(best[chosen])}, {times} times the default's "
         f"· first seed: {'; '.join(dict.fromkeys(endings))}",
-        headings=[coloured("● default", "teal") + "   " + coloured(f"■ {start}", "rose"),
-                  "loss (dotted: at the default’s best η)"])
+        headings=[f"{coloured('● default', 'teal')}   {coloured(f'■ {start}', 'rose')}   ○ others",
+                  "loss"])
 
 
 def _rate_of_each(optimiser: str, chosen: int, default: int) -> list[dict]:
@@ -133,8 +137,9 @@ def _rate_of_each(optimiser: str, chosen: int, default: int) -> list[dict]:
     traces = []
     if optimiser == "SGD":
         ends = np.array([3.0, 1e5])
-        traces.append(line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
-                           hovertemplate="2/λ<extra></extra>"))
+        traces += [line(ends, 2 / ends, "frozen", width=1.5, dash="dash", name="2/λ",
+                        hovertemplate="2/λ<extra></extra>"),
+                   say({(2e4, 1e-4): " 2/λ"}, "top right")]
     traces.append(marks(curvature[chosen], best[chosen], "rose", "circle", 4, name="seeds"))
     looks = {default: ("teal", "circle", 13), chosen: ("rose", "square", 13)}
     for i, name in enumerate(COMPARED_STARTS):
@@ -149,7 +154,7 @@ def _at_two_rates(optimiser: str, chosen: int, default: int) -> tuple[list[dict]
     and how each run ends."""
     curves = rates.stored()[f"{optimiser} curves"]
     best = curves[:, :, -1].argmin(axis=1)  # the place of each start's best rate
-    low, high = LOSSES
+    low, high = LOSSES[optimiser]
     steps = np.arange(0, rates.STEPS + 1, rates.EVERY)
     traces = []
     endings = []
@@ -163,4 +168,9 @@ def _at_two_rates(optimiser: str, chosen: int, default: int) -> tuple[list[dict]
                            hovertemplate=f"{name}: %{{customdata:.3g}}<extra></extra>"))
         end = "diverges" if losses[-1] >= rates.LOST else f"ends at {number(losses[-1])}"
         endings.append(f"{name} {end}")
+        if dash == "dot" and rate != best[chosen]:
+            at, side = (high - 0.2, "bottom") if end == "diverges" else (
+                np.log10(losses[-1]) + 0.4, "top")
+            traces.append(say({(rates.STEPS, 10.0**at): coloured("at the default’s η", "rose")},
+                              f"{side} left", panel=2))
     return traces, endings

@@ -17,7 +17,7 @@ WORST = 1.0
 BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss exceeds its start by this factor is drawn no further
-RAMP = ("#dfe4ea", "#8e9db2", "#2f3d52")  # of the loss, from worst to best
+RAMP = ("#dfe4ea", "#9aa8bb", "#55657f")  # of the loss, from worst to best
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
@@ -26,7 +26,9 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     power = OPTIMISERS[optimiser].powers["lr"]  # of s, with which the first step goes
     chosen = (ALPHAS.index(alpha), LRS.index(lr))
     outcome = _outcome(grid[chosen])
-    square = "²" if power == 2 else ""
+    product = "α²·η" if power == 2 else "α·η"
+    this = f"{product} = {number(lr * alpha**power)}"
+    on_line = _on_the_line(chosen, power)
 
     x = np.array([-0.6, 6.6])
     traces = [*_plane(optimiser),
@@ -35,40 +37,55 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
     traces += [marks([math.log2(alpha)], [math.log2(lr)], colour, "square-open", 15,
                      stroke=stroke, name="this run")
                for colour, stroke in (("#ffffff", 6), ("rose", 3))]
-    traces += _runs_on_the_line(grid, chosen, power)
+    traces += _runs_on_the_line(grid, on_line)
     if grid[chosen].max() > TOP:
-        traces.append(say({(STEPS / 2, TOP): coloured("▲ off the scale", "rose")}, "bottom center",
-                          12, panel=2))
+        traces.append(say({(STEPS / 2, TOP - 0.05): coloured("▲ off the scale", "rose")},
+                          "bottom center", 12, panel=2))
 
     key = " ".join(f"{coloured('■', colour)} {text}"
                    for colour, text in zip(RAMP, ("initial", "3 %", "0.1 %"), strict=True))
+    title = outcome.capitalize()
+    if len(on_line) > 1:
+        title = f"Runs with {this} {_ending([grid[run][-1] for run in on_line])}"
     return figure(
-        traces, outcome.capitalize(),
-        [labelled("α (r = 8)", -0.5, 6.5, tickvals=list(range(7)),
-                  ticktext=[str(a) for a in ALPHAS], ticks=""),
+        traces, title,
+        [labelled(f"α (r = 8)   {coloured(f'┄ {this}', 'rose')}", -0.5, 6.5,
+                  tickvals=list(range(7)), ticktext=[str(a) for a in ALPHAS], ticks=""),
          labelled("step", -1, 1.17 * STEPS)],
         [{"range": [math.log2(LRS[0]) - 0.5, math.log2(LRS[-1]) + 0.5], "ticks": "",
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
-        f"{optimiser}: on the line, η·α{square} is {number(lr * alpha**power)}. "
-        f"In this run, {outcome}",
+        f"{optimiser}: on the line, {this}. In this run, {outcome}",
         headings=[
-            f"loss  {key}",
+            f"loss  × higher {key}",
             f"relative loss   {coloured('━ this run', 'rose')}   "
-            f"{coloured('━ on the line', 'frozen')}"])
+            f"{coloured(f'━ same {product}', 'frozen')}"])
 
 
-def _runs_on_the_line(grid: np.ndarray, chosen: tuple[int, int], power: int) -> list[dict]:
-    """The losses of the runs whose first step is as large as the chosen one's, which comes last."""
+def _on_the_line(chosen: tuple[int, int], power: int) -> list[tuple[int, int]]:
+    """The runs whose first step is as large as the chosen one's, which comes last."""
     i, j = chosen
-    line_of_runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1)]
-    runs = [(a, b) for a, b in line_of_runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)]
-    ends = {run: min(grid[run][-1], TOP) for run in (runs[0], runs[-1])
+    runs = [(i + n, j - power * n) for n in range(-len(ALPHAS), len(ALPHAS) + 1) if n]
+    return [(a, b) for a, b in runs if 0 <= a < len(ALPHAS) and 0 <= b < len(LRS)] + [chosen]
+
+
+def _ending(lasts: list[float]) -> str:
+    """How runs end, all of which diverge or none, in per cent of the initial loss."""
+    if max(lasts) > OFF:
+        return "diverge"
+    low, high = (f"{number(100 * loss)} %" for loss in (min(lasts), max(lasts)))
+    return f"end {f'at {low}' if low == high else f'between {low} and {high}'} of the initial loss"
+
+
+def _runs_on_the_line(grid: np.ndarray, runs: list[tuple[int, int]]) -> list[dict]:
+    """The losses of the runs on the line, of which the last is the chosen one."""
+    chosen = runs[-1]
+    ends = {run: min(grid[run][-1], TOP) for run in (min(runs), max(runs))
             if (grid[run] <= OFF).all()}
     places = _label_places(ends)
     traces = []
-    for run in [other for other in runs if other != chosen] + [chosen]:
+    for run in runs:
         values = grid[run]
         shown = values[values <= OFF]
         place = places.get(run)

@@ -188,7 +188,7 @@ def units(c: float = 4) -> dict:
         for tick in np.arange(1, factor * reach) / factor:
             shapes += connect((tick, edge), (tick, edge + 0.28 * side))
         for tick in range(reach):
-            numbers[tick or 0.12, edge + 0.65 * side] = f"{tick * factor * rate:.3g}"
+            numbers[tick or 0.2, edge + 0.65 * side] = f"{tick * factor * rate:.3g}"
         about = (name, f"reads {_short(value)}", f"gradient {_short(slope, 2)}")
         for row, text in enumerate(about):
             facts[reach + 0.15, edge + 0.56 * side + 0.32 - 0.32 * row] = text

@@ -181,7 +181,8 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     return figure(
         traces, title,
         [{"range": [-0.5, len(blocks) - 0.5], "showgrid": False, "ticks": "", "automargin": True,
-          "tickangle": 0 if is_upright else -90, **_ticks(short, UPRIGHT if is_upright else 24)}],
+          "title": {"text": "block"}, "tickangle": 0 if is_upright else -90,
+          **_ticks(short, UPRIGHT if is_upright else 24)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
         f"{title}. The largest RMS entry of a module is {number(largest)}",
@@ -234,9 +235,9 @@ def components(adapter: Examination, module: int = 0, keep: int = 1) -> dict:
     return figure(
         traces, title,
         [labelled("component", 0.5, most + 0.5, dtick=most // 10 + 1)],
-        [labelled("singular value of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
+        [labelled("singular value σ of ΔW", -0.05 * float(values[0]), 1.08 * float(values[0]))],
         f"{title}. {row.layer} retains {percent(own)} of its ‖ΔW‖²",
-        headings=[f"{_short(row.block)} {_cut(row.part)}: {percent(own)} of its ‖ΔW‖²".strip()])
+        headings=[f"{_short(row.block)} {_cut(row.part)} alone: {percent(own)} of Σσ²".strip()])
 
 
 def how_far(adapter: Examination) -> str:
