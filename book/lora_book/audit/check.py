@@ -191,8 +191,7 @@ def training_memory():
     return want, slips
 
 
-@_audit("few multiplications can still take much time; a merged layer adds no multiplications.",
-        rtol=6e-3)
+@_audit("few multiplications can still take much time; a merged layer adds neither.", rtol=6e-3)
 def latency():
     """What adapter layers add to 19.8 ms, what merged LoRA adds, and LoRA's products kept apart."""
     plain = 19.8
