@@ -75,7 +75,7 @@ def gpt3_rows():
     return want, slips
 
 
-@_audit("near the paper's 35 MB, and 35 in neither unit.", rtol=2e-3)
+@_audit("near the paper's 35 MB, but 35 in neither unit.", rtol=2e-3)
 def checkpoint():
     """The size of GPT-3's adapters, q and v, r = 4, 16 bits each, in 10⁶ and in 2²⁰ bytes."""
     numbers = _count(96, 2, 12_288, 4)
@@ -93,7 +93,7 @@ def checkpoint():
     return want, slips
 
 
-@_audit("of these ranks only r = 4 comes near ten thousand.", rtol=2e-3)
+@_audit("of these ranks, only r = 4 comes near ten thousand.", rtol=2e-3)
 def reductions():
     """How many times fewer GPT-3 trains with q and v adapted than in full, at r = 1, 4 and 8."""
     want = {}
@@ -111,7 +111,7 @@ def reductions():
     return want, slips
 
 
-@_audit("at r = 2 it is half of what D.4 prints; r = 4 gives 37.7 million.")
+@_audit("at r = 2, the count is half of what D.4 prints; r = 4 gives 37.7 million.")
 def appendix_d4():
     """GPT-3 with q, k, v and o: the count at r = 2, and the rank that gives 37.7 million."""
     want = {"count": _count(96, 4, 12_288, 2), "r": 4}
@@ -125,7 +125,7 @@ def appendix_d4():
     return want, slips
 
 
-@_audit("more than the printed 0.35 million, and less than the printed 0.77 million.")
+@_audit("medium trains more than the printed 0.35 million, large less than the printed 0.77.")
 def gpt2_rows():
     """GPT-2 medium's and large's trainable parameters with q and v adapted, at r = 4."""
     want = {"medium": _count(24, 2, 1024, 4), "large": _count(36, 2, 1280, 4)}
@@ -138,7 +138,7 @@ def gpt2_rows():
     return want, slips
 
 
-@_audit("Table 2's count goes with r = 16, Table 10 says r = 8.")
+@_audit("Table 2's count goes with r = 16, but Table 10 says r = 8.")
 def deberta():
     """DeBERTa XXL with q and v: the count at r = 8, and the rank that gives 4.7 million."""
     want = {"count": _count(48, 2, 1536, 8), "r": 16}
@@ -171,7 +171,7 @@ def speed():
     return want, slips
 
 
-@_audit("four copies of the model, against one and a little more.",
+@_audit("four copies of the model in full fine-tuning, one and a little more with LoRA.",
         rtol={"full_tb": 5e-3, "lora_gb": 3e-4})
 def training_memory():
     """GPT-3 in training, 16 bits a number: weights, gradients and two moments, in full and LoRA."""
@@ -191,7 +191,7 @@ def training_memory():
     return want, slips
 
 
-@_audit("few multiplications can still take much time; a merged layer adds none.", rtol=6e-3)
+@_audit("few multiplications can still take much time; a merged layer adds neither.", rtol=6e-3)
 def latency():
     """What adapter layers add to 19.8 ms, what merged LoRA adds, and LoRA's products kept apart."""
     plain = 19.8
