@@ -192,13 +192,30 @@ def test_other_ways_are_right(delta, capsys):
 
 
 @pytest.mark.parametrize("call, words", [
-    ("check(len)", "that are defined in a cell"), ("check(3)", "that are defined in a cell"),
+    ("check(len)", "in a notebook's cell or a .py file, but len is not"),
+    ("check(3)", "in a notebook's cell or a .py file, but 3 is not"),
     ("check(delta)", "No step defines exactly delta. The steps are checked by check(delta, merge)"),
     ("check(delta, start)", "No step defines exactly delta, start. "),
     ("check(strat)", "No step defines exactly strat. ")])
 def test_what_is_no_step_is_said(call, words, capsys):
     run_cell("def delta(A, B, s):\n    return 1\n\n\ndef start(): pass\ndef strat(): pass\n" + call)
     assert words in capsys.readouterr().out
+
+
+def test_of_two_definitions_the_one_given_is_judged(capsys):
+    stub_of_delta = "def delta(A, B, s):\n    return None\n"
+    run_cell(f"{stub_of_delta}{MERGE}check(delta, merge)\n{lines(FIRST)['delta']}")
+    assert "Not answered yet" in capsys.readouterr().out
+    wrapper = ("import functools\ndef same(f):\n    @functools.wraps(f)\n    def g(*args):\n"
+               "        return f(*args)\n    return g\n")
+    run_cell(f"{stub_of_delta}{wrapper}@same\n{cell_of(FIRST)}\n{stub_of_delta}")
+    assert "`@same`. NameError" in capsys.readouterr().out
+
+
+def test_without_a_file_the_check_says_what_it_needs():
+    text = f"from lora_book.workshop import check\n{cell_of(FIRST)}"
+    told = subprocess.run([sys.executable], input=text, capture_output=True, text=True).stdout
+    assert "in a notebook's cell or a .py file, but delta is not" in told
 
 
 # The file, which is the reader's.
