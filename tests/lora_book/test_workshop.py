@@ -14,13 +14,44 @@ from torch import nn
 from lora_book.shared.verdict import NotYet
 from lora_book.workshop import answer, check, file, restore, take, yours
 from lora_book.workshop.judging import judge
-from lora_book.workshop.slips import SLIPS
+from lora_book.workshop.slips import SLIPS, Slip
 from lora_book.workshop.splice import spliced, whose
 from lora_book.workshop.steps import STEPS, lines, named, whole
 from tests.steps import cell_of, emptied, stub, with_slip
 
 NUMBERS = itertools.count()
 BOOK = file.books("lora.py")
+DRAWN = "rng.uniform(-1, 1, (r, k)) / np.sqrt(k)"
+FREEZES = "self.base = base.requires_grad_(False)"
+NAMES = "load must return a dict with the names 0, block.1.q, block.10.xq, not "
+MISTAKES = [(name, Slip(*row)) for name, *row in [  # which no slip of the book's names
+    ("step-zero", DRAWN, DRAWN.replace("rng", "np.random"),
+     "start draws A from something other than rng; expected rng."),
+    ("step-zero", DRAWN, "np.random.default_rng(0).uniform(-1, 1, (r, k)) / np.sqrt(k)",
+     "start draws A from something other than rng; expected rng."),
+    ("step-zero", DRAWN, "rng.normal(0, 0.02, (r, k))",
+     "start must draw the entries of A uniformly. They lie between -1.33/√k and 1.36/√k, with a "
+     "standard deviation of 0.3/√k; expected between -1.00/√k and 1.00/√k, with a standard "
+     "deviation of 0.6/√k."),
+    ("step-zero", DRAWN, "rng.uniform(-1, 1, (k, r)) / np.sqrt(k)",
+     "start returns an A of shape (4, 1); expected (1, 4)."),
+    ("optimisers", "return p - lr * g, state", "return p + 2 * lr * g, state",
+     "p after step 1 of sgd is wrong. sgd([[0]], [[0.1257]], None, 0.05) returned [[0.01257]]; "
+     "expected [[-0.006287]]."),
+    ("optimisers", "(1 - beta2) * g**2", "(1 - beta2) * g",
+     "p after step 1 of adam is wrong. adam([[0]], [[0.1257]], None, 0.05) returned [[-0.01773]]; "
+     "expected [[-0.05]]."),
+    ("training", "/ (2 * len(X))", "/ (3 * len(X))",
+     "The list of losses with adam is off by a constant factor, 0.666667. train([[0.1257]], "
+     "[[-0.1321]], [[0.1049]], [[-0.5357]], [[0.3616]], 0.7, 0.03, 3, adam) returned [0.005482, "
+     "0.005275, 0.005059]; expected [0.008224, 0.007913, 0.007588]."),
+    ("load", "return layers", "return {}", f"{NAMES}an empty one."),
+    ("load", "return layers", "return [*layers]", f"{NAMES}list."),
+    ("load", "return layers", "return {0: 1, 'a': 2}", f"{NAMES}0, a."),
+    ("layer", FREEZES, "self.base = base\n        base.weight.requires_grad_(False)",
+     "LoRALinear trains A, B, base.bias; expected A, B."),
+    ("layer", FREEZES, "self.base = base\n        self.C = nn.Parameter(torch.ones(1))",
+     "LoRALinear trains A, B, C, base.bias, base.weight; expected A, B.")]]
 STEP = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 
 
@@ -96,7 +127,8 @@ def test_an_untouched_stub_is_never_right(step):
         judge(step, text_with(step, lines(step) | first))
 
 
-@pytest.mark.parametrize("name, slip", [(name, slip) for name in SLIPS for slip in SLIPS[name]])
+@pytest.mark.parametrize("name, slip", MISTAKES + [
+    (name, slip) for name in SLIPS for slip in SLIPS[name]])
 def test_each_slip_has_its_sentence(name, slip):
     step = named(name)
     with pytest.raises(NotYet) as problem:
@@ -137,6 +169,11 @@ def test_what_is_wrong_is_said(delta, words, capsys):
     assert "delta" not in file.read()
 
 
+def test_what_is_wrong_in_the_first_scale_is_said(capsys):
+    run_cell("def scale(alpha, r):\n    return 'x'\ncheck(scale)")
+    assert " scale(16, 8) returned 'x'; expected 2." in capsys.readouterr().out
+
+
 def test_what_is_wrong_in_the_layer_is_said(capsys):
     layer = named("layer")
     text = lines(layer)["LoRALinear"].replace("* self.s", "* self.s * 3")
@@ -155,13 +192,30 @@ def test_other_ways_are_right(delta, capsys):
 
 
 @pytest.mark.parametrize("call, words", [
-    ("check(len)", "that are defined in a cell"), ("check(3)", "that are defined in a cell"),
+    ("check(len)", "in a notebook's cell or a .py file, but len is not"),
+    ("check(3)", "in a notebook's cell or a .py file, but 3 is not"),
     ("check(delta)", "No step defines exactly delta. The steps are checked by check(delta, merge)"),
     ("check(delta, start)", "No step defines exactly delta, start. "),
     ("check(strat)", "No step defines exactly strat. ")])
 def test_what_is_no_step_is_said(call, words, capsys):
     run_cell("def delta(A, B, s):\n    return 1\n\n\ndef start(): pass\ndef strat(): pass\n" + call)
     assert words in capsys.readouterr().out
+
+
+def test_of_two_definitions_the_one_given_is_judged(capsys):
+    stub_of_delta = "def delta(A, B, s):\n    return None\n"
+    run_cell(f"{stub_of_delta}{MERGE}check(delta, merge)\n{lines(FIRST)['delta']}")
+    assert "Not answered yet" in capsys.readouterr().out
+    wrapper = ("import functools\ndef same(f):\n    @functools.wraps(f)\n    def g(*args):\n"
+               "        return f(*args)\n    return g\n")
+    run_cell(f"{stub_of_delta}{wrapper}@same\n{cell_of(FIRST)}\n{stub_of_delta}")
+    assert "`@same`. NameError" in capsys.readouterr().out
+
+
+def test_without_a_file_the_check_says_what_it_needs():
+    text = f"from lora_book.workshop import check\n{cell_of(FIRST)}"
+    told = subprocess.run([sys.executable], input=text, capture_output=True, text=True).stdout
+    assert "in a notebook's cell or a .py file, but delta is not" in told
 
 
 # The file, which is the reader's.

@@ -184,6 +184,8 @@ def agree(want: dict, answers, hint: str = "") -> None:
             factor = np.vdot(value, right) / np.vdot(right, right)
             if right.ndim and close(value, right, 1e-3):
                 finding = "right to a few digits only. Is a small term missing?"
+            elif right.ndim and right.size == 1:  # which any factor fits
+                finding = "wrong."
             elif close(value, factor * right):
                 finding = f"off by a constant factor, {factor:.6g}{': ' + hint if hint else '.'}"
             else:

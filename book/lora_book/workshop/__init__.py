@@ -114,14 +114,18 @@ def _judged(step: Step, text: str) -> None:
 
 
 def _lines_of(function) -> tuple[str, str]:
-    """Name and lines of a definition, from the cell in which it stands."""
+    """Name and lines of a definition, from the cell or the script in which it stands."""
     name = getattr(function, "__name__", repr(function))
-    functions = filter(inspect.isfunction, [function, *getattr(function, "__dict__", {}).values()])
-    place = next((part.__code__.co_filename for part in functions), "")
-    present = definitions("".join(linecache.getlines(place)))
+    present = {}
+    for part in [function, *getattr(function, "__dict__", {}).values()]:
+        if inspect.isfunction(part):  # a method, of a class
+            code = part.__code__
+            rows = linecache.getlines(code.co_filename)
+            present |= definitions("".join(rows), code.co_firstlineno)
     if name not in present:
-        raise NotYet(f"check takes functions that are defined in a cell, but {name} is not. If "
-                     "it is in the file, check() without arguments judges it there.")
+        raise NotYet(f"check takes functions that are defined in a notebook's cell or a .py file, "
+                     f"but {name} is not. If it is in your file, check() without arguments judges "
+                     "it there.")
     return name, present[name].text
 
 

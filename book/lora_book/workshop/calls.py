@@ -109,9 +109,12 @@ def in_words(value, wanted) -> str:
 
 
 def _short(value) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
     if not hasattr(value, "shape"):
         return getattr(value, "__name__", None) or reprlib.repr(value)
     if math.prod(value.shape) > 12:
         return f"<{' × '.join(map(str, value.shape))}>"
-    numbers = np.array(value.tolist())
-    return np.array2string(numbers, precision=3, separator=", ").replace("\n", "")
+    return _short(value.tolist())

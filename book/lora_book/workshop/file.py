@@ -85,8 +85,8 @@ def completed(text: str, file: str) -> types.ModuleType:
     return module
 
 
-def _with_rules(scale, books_scale):
+def _with_rules(readers, books_scale):
     """The reader's scale before the step "rules", with the book's other rules."""
-    def either(alpha, r, rule="lora"):
-        return scale(alpha, r) if rule == "lora" else books_scale(alpha, r, rule)
-    return either
+    def scale(alpha, r, rule="lora"):
+        return readers(alpha, r) if rule == "lora" else books_scale(alpha, r, rule)
+    return scale

@@ -101,6 +101,11 @@ SLIPS = {
              "losses.append(((H - Y)**2).mean() / 2)",
              "The losses are also divided by the number of outputs. A loss is half the squared "
              "distance, summed over the outputs and averaged over the examples."),
+        Slip("return A, B, losses",
+             "H, _ = forward(X, W0, A, B, s)\n"
+             "    return A, B, [*losses[1:], ((H - Y)**2).sum() / (2 * len(X))]",
+             "The losses are taken after each step. Take each before its step, so that the first "
+             "is the loss at the start."),
         Slip("/ (2 * len(X))", "/ len(X)", "The losses lack the factor ½: L = ‖H − Y‖²/(2n)."),
         Slip("B, state_B = rule(B, grad_B, state_B, lr)",
              "B, state_A = rule(B, grad_B, state_A, lr)",

@@ -5,6 +5,7 @@ step's cell asks for and what an answer is judged by are all taken from there.
 """
 
 import ast
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,15 @@ class Definition:
     arguments: int
 
 
-def definitions(text: str) -> dict[str, Definition]:
-    """Name → the definition, the last of several."""
+def definitions(text: str, line: float = math.inf) -> dict[str, Definition]:
+    """Name → the definition, the last of several that begin no later than in this line."""
     rows = text.splitlines(keepends=True)
     by_name = {}
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             first = [*node.decorator_list, node][0].lineno - 1
+            if first >= line:
+                break
             place = slice(first, node.end_lineno)
             arguments = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
             part = "".join(rows[place]).rstrip() + "\n"

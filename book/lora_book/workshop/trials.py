@@ -1,5 +1,6 @@
 """What each step's functions must give: one small trial a step, run on the reader's text and on the
-book's. A trial draws its numbers from ``rng`` and returns what came out, by name."""
+book's. A trial draws its numbers from ``rng`` and returns what came out, by name: numbers, or words
+that continue the name to a sentence."""
 
 import itertools
 import json
@@ -42,15 +43,15 @@ def by_hand(lora, rng, shape):
 def step_zero(lora, rng, shape):
     n, d, k, r = shape
     A, B = parts(call(lora.start, d, k, r, np.random.default_rng(n)), "A", "B", of="start")
-    largest = np.zeros((r, k)) + 1 / np.sqrt(k)
-    outside = array("A", A).shape != (r, k) or (np.abs(A) > largest + 1e-12).any()
-    again = [call(lora.start, 20, 300, 40, np.random.default_rng(seed))[0] for seed in (1, 1, 2)]
-    wide = array("A", again[0]) * np.sqrt(300)
-    return {"B": B, "the shape of A": np.shape(A), "entries of A beyond ±1/√k": float(outside),
-            "the smallest and largest entry of A and their standard deviation, all times √k":
-                np.round([wide.min(), wide.max(), wide.std()], 1),
-            "whether equal seeds give equal A, and different seeds different A":
-                [float(np.array_equal(again[0], A)) for A in again[1:]]}
+    wide, same, other = (call(lora.start, 20, 300, 40, np.random.default_rng(seed))[0]
+                         for seed in (1, 1, 2))
+    entries = np.append(array("A", A) * np.sqrt(k), array("A", wide) * np.sqrt(300))
+    is_drawn = np.array_equal(wide, same) and not np.array_equal(wide, other)
+    return {"B": B, "start returns an A of shape": str(np.shape(A)),
+            "start must draw the entries of A uniformly. They lie":
+                f"between {entries.min():.2f}/√k and {entries.max():.2f}/√k, "
+                f"with a standard deviation of {entries.std():.1f}/√k",
+            "start draws A from": "rng" if is_drawn else "something other than rng"}
 
 
 def optimisers(lora, rng, shape):
@@ -58,14 +59,14 @@ def optimisers(lora, rng, shape):
     results = {}
     for name, rule, settings in [("sgd", lora.sgd, ()), ("adam", lora.adam, ()),
                                  ("adam", lora.adam, (0.8, 0.9, 0.3))]:
-        p = np.ones(shape[1:3])
+        p = np.zeros(shape[1:3])  # so that it is the sum of the steps
         state = None
         for t, g in enumerate(gradients, 1):
             answer = call(rule, p, g, state, 0.05, *settings)
             if not isinstance(answer, (tuple, list)) or len(answer) != 2:
                 raise NotYet(f"{name} must return two values, the parameter and the state.")
             p, state = answer
-            results[f"{name}{settings or ''}, the parameter after step {t}"] = p
+            results[f"p after step {t} of {name}{settings or ''}"] = p
     return results
 
 
@@ -77,7 +78,7 @@ def training(lora, rng, shape):
         answer = parts(call(lora.train, *inputs, S, 0.03, 3, rule), "A", "B", "losses",
                        of="train")
         results |= {f"{name} with {rule.__name__}": value
-                    for name, value in zip(("A", "B", "the losses"), answer, strict=True)}
+                    for name, value in zip(("A", "B", "The list of losses"), answer, strict=True)}
     return results
 
 
@@ -114,8 +115,9 @@ def load(lora, rng, shape):
         save(Path(folder), settings, tensors)
         layers = call(lora.load, Path(folder) if shape[0] % 2 else folder)
     if not isinstance(layers, dict) or set(layers) != set(sizes):
-        raise NotYet(f"load must return a dict with the names {', '.join(sizes)}; it returned "
-                     f"{sorted(layers) if isinstance(layers, dict) else type(layers).__name__}.")
+        names = ", ".join(map(str, layers)) if isinstance(layers, dict) else type(layers).__name__
+        raise NotYet(f"load must return a dict with the names {', '.join(sizes)}, not "
+                     f"{names or 'an empty one'}.")
     return {f"{part} of {name}": value for name in sizes for part, value in zip(
         "ABs", parts(layers[name], "A", "B", "s", of=f"load, of {name},"), strict=True)}
 
@@ -152,9 +154,10 @@ def layer(lora, rng, shape):
     H.backward(torch.tensor(at["D"]))
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     bits = at["X"] @ at["W0"].T + 0.5 + (at["X"] @ at["A"].T @ at["B"].T) * S
-    return {"H": H, "whether H has PEFT's last bits": float(np.array_equal(H.detach(), bits)),
-            "the number of trained tensors": len(trained)} | {
-        f"the gradient of {name}": trained[name].grad if name in trained else 0.0 for name in "AB"}
+    has_bits = np.array_equal(H.detach(), bits)
+    return {"H": H, "LoRALinear trains": ", ".join(sorted(trained)), "The last bits of H are":
+            "PEFT's, which multiplies by s last" if has_bits else "not PEFT's"} | {
+        f"The gradient of {name}": trained[name].grad if name in trained else 0.0 for name in "AB"}
 
 
 TRIALS = {"low-rank": low_rank, "by-hand": by_hand, "step-zero": step_zero,

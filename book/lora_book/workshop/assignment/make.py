@@ -15,7 +15,9 @@ HERE = Path(__file__).parent
 def stubs(file: str) -> str:
     """A file with the signatures of its steps, and nothing in them; scale as it is at first."""
     text = whole(file).replace('r, rule="lora"):', "r):")
-    return emptied(text).replace("# 7 Why divide by r", "# 6, 7 The scale")
+    stub = emptied(text).replace("return None  # your lines in its place",
+                                 'raise NotImplementedError("your lines in place of this one")')
+    return stub.replace("# 7 Why divide by r", "# 6, 7 The scale")
 
 
 def emptied(text: str) -> str:
