@@ -32,12 +32,14 @@ def main() -> None:
 
 def write_rank() -> None:
     runs = runs_rank
-    losses = np.empty((len(runs.SETTINGS), len(runs.RATES), len(runs.SEEDS), len(runs.CHANGES)),
-                      np.float32)
-    stable_ranks = np.empty((*losses.shape[:-1], 24), np.float32)
-    for at in np.ndindex(losses.shape[:-1]):
-        axes = zip((list(runs.SETTINGS), runs.RATES, runs.SEEDS), at, strict=True)
-        losses[at], stable_ranks[at] = runs.measured(*(axis[i] for axis, i in axes))
+    shape = (len(runs.SETTINGS), len(runs.RATES), len(runs.SEEDS))
+    losses = np.full((*shape, len(runs.CHANGES)), np.nan, np.float32)
+    stable_ranks = np.full((*shape, 24), np.nan, np.float32)
+    for i, setting in enumerate(runs.SETTINGS):
+        for lr in runs.rates_of(setting):
+            for j, seed in enumerate(runs.SEEDS):
+                at = i, runs.RATES.index(lr), j
+                losses[at], stable_ranks[at] = runs.measured(setting, lr, seed)
     np.savez_compressed(runs.FILE, losses=losses, stable_ranks=stable_ranks)
 
 

@@ -19,7 +19,7 @@ from lora_edu.nn import merge_and_unload
 FILE = Path(__file__).with_name("data") / "rank.npz"
 ALPHA = 8
 SEEDS = (0, 1, 2)
-RATES = (0.008, 0.016, 0.032, 0.064)
+RATES = (0.004, 0.008, 0.016, 0.032, 0.064)
 SETTINGS = {"AdamW, r = 1": ("AdamW", 1), "AdamW, r = 8": ("AdamW", 8),
             "AdamW, r = 32": ("AdamW", 32), "Muon, r = 8": ("Muon", 8)}
 OPTIMISERS = {"AdamW": None, "Muon": partial(torch.optim.Muon, weight_decay=0.0)}
@@ -29,9 +29,16 @@ CHANGES = ("none", "cut to 1", "cut to 2", "cut to 4", "cut to 8", "σ₁ lowere
 @cache
 def results() -> tuple[np.ndarray, np.ndarray]:
     """Validation losses (SETTINGS, RATES, SEEDS, CHANGES), and the stable ranks of the updates,
-    (SETTINGS, RATES, SEEDS, 24), in the order of the model's matrices."""
+    (SETTINGS, RATES, SEEDS, 24), in the order of the model's matrices. NaN where nothing was run.
+    """
     with np.load(FILE) as stored:
         return stored["losses"], stored["stable_ranks"]
+
+
+def rates_of(setting: str) -> tuple[float, ...]:
+    """The rates that were tried with a setting."""
+    first = 0 if setting == "AdamW, r = 1" else 1
+    return RATES[first:first + 4]
 
 
 def changed(S: torch.Tensor, change: str) -> torch.Tensor:
