@@ -1,5 +1,7 @@
 """The small runs behind the answers."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -330,6 +332,19 @@ def test_the_file_of_a_second_adapter_lacks_the_first(tmp_path):
     assert together.active_adapters == ["default"]
     together.base_model.set_adapter(["default", "second"])
     torch.testing.assert_close(together(X), of_both)
+
+
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_trained_biases_are_saved_and_stay_when_the_adapter_is_off(tmp_path, bias):
+    torch.manual_seed(0)
+    base = nn.Sequential(nn.Linear(X.shape[1], 5))
+    model, layer = adapted(model=deepcopy(base), bias=bias)
+    nn.init.ones_(layer.base_layer.bias)
+    with pytest.warns(UserWarning, match="bias"), model.disable_adapter():
+        off = model(X)
+    assert (off - base(X)).abs().max() > 0.5
+    model.save_pretrained(tmp_path)
+    torch.testing.assert_close(PeftModel.from_pretrained(base, tmp_path)(X), model(X))
 
 
 def merged_by_kohya(files, ratios, concat=False):
