@@ -1,5 +1,7 @@
 """The small runs behind the answers."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,20 @@ from peft import PeftModel
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lora_book.behind_answers import runs_files, runs_overfit, runs_schedules
+from lora_book.behind_answers import (
+    runs_draws,
+    runs_files,
+    runs_norms,
+    runs_overfit,
+    runs_rank,
+    runs_schedules,
+)
 from lora_book.rotated_digits import training
 from lora_book.shared.digits import load
 from lora_book.small_gpt import load_base
 from lora_book.small_gpt.text import part
 from lora_book.starts.runs_saved_files import original
+from lora_edu.nn import inject, lora_layers, merge_and_unload
 from tests.lora_book.oracles import span
 from tests.lora_book.peft_layer import X, adapted
 
@@ -136,6 +146,171 @@ def test_a_base_with_its_units_in_another_order_computes_the_same():
     torch.testing.assert_close(other, logits, atol=1e-4, rtol=0)
 
 
+def test_three_studies_store_the_same_runs():
+    """The small GPT with all modules adapted at r = 8 and its best η, for three seeds."""
+    losses, _ = runs_rank.results()
+    at = list(runs_rank.SETTINGS).index("AdamW, r = 8"), runs_rank.RATES.index(runs_files.BEST)
+    np.testing.assert_allclose(losses[at][:, 0], runs_norms.losses()["alone"][0], atol=1e-3)
+    np.testing.assert_allclose(losses[at][:, 0], runs_files.results()["dtypes"]["float32"],
+                               atol=2e-3)
+
+
+@pytest.mark.claim("obs-stable-rank")
+def test_a_cut_is_the_one_of_another_study_and_a_stable_rank_that_of_numpy():
+    model = load_base()
+    frozen = {name: W.numpy().copy() for name, W in model.state_dict().items()}
+    inject(model, runs_files.ALL, 8, 8, rng=np.random.default_rng(0))
+    torch.manual_seed(0)
+    for layer in lora_layers(model).values():
+        nn.init.normal_(layer.adapters["default"].lora_B, std=0.02)
+    merge_and_unload(model)
+    parts = runs_rank.updates(model)
+    assert len(parts) == 24
+    for name, (_, S, _) in parts.items():
+        change = model.state_dict()[name].numpy() - frozen[name]
+        stable = np.square(change).sum() / np.linalg.norm(change, 2)**2
+        assert (S.square().sum() / S[0]**2).item() == pytest.approx(stable, rel=1e-3)
+    cut, _ = runs_files.cut(model, 2)
+    torch.testing.assert_close(runs_rank.rebuilt(model, parts, "cut to 2").state_dict(),
+                               cut.state_dict(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.claim("obs-stable-rank")
+def test_updates_of_a_low_stable_rank_need_the_rest_of_their_rank():
+    losses, stable = runs_rank.results()
+    means = losses[..., 0].mean(axis=-1)
+    best = np.nanargmin(means, axis=-1)
+    assert [runs_rank.RATES[i] for i in best] == [0.008, 0.016, 0.016, 0.016]
+    for i, setting in enumerate(runs_rank.SETTINGS):
+        assert runs_rank.RATES[best[i]] in runs_rank.rates_of(setting)[1:-1]
+    at_best = losses[np.arange(4), best]  # (settings, seeds, changes)
+    assert at_best[:3, :, 0].mean(axis=-1).round(3).tolist() == pytest.approx(
+        [1.478, 1.395, 1.372], abs=1e-6)
+    one, eight, thirty_two, muon = at_best[..., 0]
+    assert np.all(one > eight)
+    assert np.all(eight > thirty_two)
+    assert muon.min() > eight.max()
+
+    base = runs_norms.losses()["base"]
+    gains = (base - at_best).mean(axis=1)
+    kept = (100 * gains / gains[:, :1]).round()
+    assert kept[1, 1:4].tolist() == [45, 64, 86]
+    assert kept[2, 1:5].tolist() == [37, 55, 74, 91]
+    assert round(100 * gains[0, 0] / gains[1, 0]) == 76
+    assert (gains[1:, 5] / gains[1:, 0]).min() > 0.9965
+
+    medians = np.median(stable, axis=(-2, -1)).round(1)
+    near = medians[1:3, 1:4]
+    assert near.tolist() == pytest.approx(np.array([[2.5, 2.9, 3.4], [2.7, 3.2, 4.3]]), abs=1e-6)
+    assert span(medians[1:3, 4]) == pytest.approx((1.3, 1.4))
+    assert span(losses[1:3, 4, :, 0].round(1)) == pytest.approx((2.7, 3.0))
+    assert medians[3, 1:].tolist() == pytest.approx([4.4, 4.2, 4.1, 4.3])
+
+
+@pytest.mark.claim("obs-norms")
+@pytest.mark.parametrize(("extra", "numbers"), [
+    ("norms", 1728), ("biases", 3456), ("norms and biases", 5184), ("head", 6432)])
+def test_what_trains_along_is_thawed_and_changes_nothing_at_the_start(extra, numbers):
+    model = load_base()
+    inject(model, runs_files.ALL, 8, 8, rng=np.random.default_rng(0))
+    before = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    thawed = runs_norms.thaw(model, extra)
+    assert sum(p.numel() for p in thawed) == numbers
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == before + numbers
+    assert before == 8 * 6912
+    ids = part("bible", "validation")[None, :60]
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids), load_base()(ids))
+
+
+@pytest.mark.claim("obs-norms")
+def test_norms_and_biases_gain_less_than_a_rank_and_a_head_more():
+    stored = runs_norms.losses()
+    alone, more_rank = stored["alone"]
+    assert alone.mean() == pytest.approx(1.3950, abs=5e-5)
+    assert stored["base"] - alone.mean() == pytest.approx(0.351, abs=5e-4)
+    assert np.ptp(alone) == pytest.approx(0.0055, abs=5e-5)
+    means = stored["extra"].mean(axis=-1)  # (extras, times)
+    best = means.argmin(axis=-1)
+    assert [runs_norms.TIMES[i] for i in best] == [1, 0.25, 0.25, 0.25]
+    gains = np.array([*(alone - stored["extra"][np.arange(4), best]), alone - more_rank])
+    assert gains.mean(axis=-1) == pytest.approx([0.0024, 0.0007, 0.0011, 0.0106, 0.0042], abs=6e-5)
+    assert np.all(gains > 0, axis=-1).tolist() == [True, False, False, True, True]
+    assert np.all(means[:, -1] > alone.mean())
+
+
+@pytest.mark.claim("obs-draws")
+@pytest.mark.parametrize("r", runs_draws.RANKS)
+def test_a_few_draws_and_orders_trained_anew(r):
+    stored = runs_draws.losses()["digits"][runs_draws.RANKS.index(r), 3, :3, :2]
+    again = runs_draws.train(r, runs_draws.RATES[3], range(3), range(100, 102))
+    assert again == pytest.approx(stored, rel=0.02)
+
+
+@pytest.mark.claim("obs-draws")
+def test_a_draw_of_a_spreads_the_losses_about_as_much_as_an_order():
+    stored = runs_draws.losses()
+
+    def by_pairs(table):
+        """The spread down each column, from the differences of all pairs."""
+        first, second = np.triu_indices(len(table), 1)
+        return np.sqrt(np.square(table[first] - table[second]).mean() / 2)
+
+    spreads = []
+    for losses in stored["digits"].astype(float):  # (rates, draws, orders)
+        means = losses.mean(axis=(1, 2))
+        assert runs_draws.RATES[means.argmin()] == 1 / 32
+        best = losses[means.argmin()]
+        spreads.append([best.mean(), by_pairs(best), by_pairs(best.T)])
+    np.testing.assert_allclose(spreads, [[0.457, 0.052, 0.045], [0.149, 0.019, 0.019]], atol=6e-4)
+    gpt = [by_pairs(stored[kind].astype(float)) for kind in ("gpt draws", "gpt orders")]
+    assert gpt == pytest.approx([0.0024, 0.0034], abs=5e-5)
+    mean = np.mean([stored["gpt draws"], stored["gpt orders"]])
+    assert mean == pytest.approx(1.489, abs=1e-3)
+    assert gpt[0] / (runs_norms.losses()["base"] - mean) == pytest.approx(0.01, abs=0.001)
+
+
+@pytest.mark.claim("obs-cards")
+def test_cards_with_separate_draws_end_higher():
+    cards = runs_draws.losses()["cards"]  # (ranks, ways, rates, seeds)
+    means = cards.mean(axis=-1)
+    assert np.all(runs_draws.RATES[means.argmin(axis=-1)] == 1 / 32)
+    np.testing.assert_allclose(means.min(axis=-1), [[0.479, 0.563], [0.144, 0.202]], atol=6e-4)
+    at_best = cards[:, :, list(runs_draws.RATES).index(1 / 32)]
+    assert np.all(at_best[:, 1] > at_best[:, 0])  # in every seed
+
+
+@pytest.mark.claim("obs-cards")
+def test_cards_with_one_draw_are_one_card_with_the_whole_batch():
+    """Two loops, one over a stack of cards and one over a stack of runs."""
+    stored = runs_draws.losses()
+    seeds = len(runs_draws.CARD_SEEDS)
+    alone = stored["digits"][..., range(seeds), range(seeds)]  # (ranks, rates, seeds)
+    shared = stored["cards"][:, 0]
+    small = runs_draws.RATES < 1 / 16  # at larger rates the rounding grows
+    assert shared[:, small] == pytest.approx(alone[:, small], rel=0.02)
+
+
+@pytest.mark.claim("obs-cards")
+def test_separate_draws_leave_each_card_its_share_of_the_first_decrease():
+    """In SGD's first step, averaged over draws of A, for any gradients of the cards."""
+    rng = np.random.default_rng(0)
+    n, d, k, r = 4, 6, 8, 2
+    G = rng.normal(size=(n, d, k))
+    G += 2 * rng.normal(size=(d, k))
+    A = rng.normal(size=(20_000, n, r, k))
+
+    def decrease(A):  # ⟨mean of G, mean of Gᵢ·Aᵢᵀ times A of the first card⟩, over s²η
+        grad_B = np.einsum("idk,cirk->cdr", G, A) / n
+        return np.einsum("dk,cdr,crk->c", G.mean(axis=0), grad_B, A[:, 0])
+
+    one = decrease(np.repeat(A[:, :1], n, axis=1))
+    apart = decrease(A)
+    of_first = r * np.sum(G.mean(axis=0) * G[0]) / n
+    assert apart.mean() == pytest.approx(of_first, rel=0.05)
+    assert one.mean() == pytest.approx(r * np.sum(G.mean(axis=0)**2), rel=0.05)
+
+
 # What the answers say beside the claims
 
 
@@ -157,6 +332,19 @@ def test_the_file_of_a_second_adapter_lacks_the_first(tmp_path):
     assert together.active_adapters == ["default"]
     together.base_model.set_adapter(["default", "second"])
     torch.testing.assert_close(together(X), of_both)
+
+
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_trained_biases_are_saved_and_stay_when_the_adapter_is_off(tmp_path, bias):
+    torch.manual_seed(0)
+    base = nn.Sequential(nn.Linear(X.shape[1], 5))
+    model, layer = adapted(model=deepcopy(base), bias=bias)
+    nn.init.ones_(layer.base_layer.bias)
+    with pytest.warns(UserWarning, match="bias"), model.disable_adapter():
+        off = model(X)
+    assert (off - base(X)).abs().max() > 0.5
+    model.save_pretrained(tmp_path)
+    torch.testing.assert_close(PeftModel.from_pretrained(base, tmp_path)(X), model(X))
 
 
 def merged_by_kohya(files, ratios, concat=False):

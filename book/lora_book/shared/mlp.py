@@ -80,7 +80,7 @@ def adapt(model: MLP, X: np.ndarray, y: np.ndarray, *, r: int, s, lr, seed, step
         X, y: (n, 64) and (n,).
         r: The rank; 0 trains all of W, as W + B·A with A the identity, which stays (and s = 1).
         s, lr, seed: Sequences of equal length. A run's seed draws its A (PEFT's start, B = 0) and
-            then its batches.
+            then its batches; a pair of seeds draws them apart.
         schedule: Function (step, steps) → the share of η at that step.
         optimiser: A name of ``optim.OPTIMISERS``, with its own defaults, or what makes one of lr.
         dtype: Of all numbers.
@@ -193,12 +193,15 @@ def cross_entropy(Z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return loss.mean(axis=(-2, -1)), P / Z.shape[-2]
 
 
-def _draw(model: MLP, r: int, n: int, steps: int, batch: int, seed: int
+def _draw(model: MLP, r: int, n: int, steps: int, batch: int, seed: int | tuple[int, int]
           ) -> tuple[list, np.ndarray]:
     """A run's starts (A, B), one a layer, and its batches."""
-    rng = np.random.default_rng(seed)
+    of_A, of_batches = seed if isinstance(seed, tuple) else (seed, None)
+    rng = np.random.default_rng(of_A)
     starts = [initial(*W.shape, r, rng=rng) if r else (np.eye(W.shape[1]), np.zeros(W.shape))
               for W in model.weights]
+    if of_batches is not None:
+        rng = np.random.default_rng(of_batches)
     return starts, _batches(n, steps, batch, rng)
 
 
