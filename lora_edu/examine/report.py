@@ -15,7 +15,7 @@ from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
-from lora_edu.formats.layouts import LAYOUTS, PREFIX, Layout, model_in
+from lora_edu.formats.layouts import CONFIG, LAYOUTS, PREFIX, Layout, model_in
 from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ def loading(examination: Examination) -> str:
     if not layout:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
-    first = "First fix the errors below. Then: " if found & NOT_LOADABLE else ""
+    first = ""
+    if found & NOT_LOADABLE:
+        first = "First fix the errors below. Then: "
+    elif layout.has_config and not examination.settings:
+        first = f"Its settings, {CONFIG}, are missing: put them into its folder. Then: "
     return f"{first}{_call(examination, layout)}"
 
 

@@ -55,6 +55,10 @@ def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
         layer = loaded.base_model.model.get_submodule(name)
         np.testing.assert_allclose(layer.get_delta_weight("default").numpy(force=True), update,
                                    rtol=1e-4, atol=1e-7)
+    (folder / "adapter_config.json").unlink()
+    [call] = calls_in(monkeypatch, folder)
+    assert call.startswith("Its settings, adapter_config.json, are missing: put them into its "
+                           "folder. Then: peft.PeftModel")
 
 
 SMALL = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
