@@ -25,7 +25,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     base = base_file(tmp_path / "of base", "BF16")
     folder = write_peft(tmp_path, in_peft())
     status, text = examine(folder, "--base", base, "--all")
-    assert status == 0 and "nothing found of" in text and "layers.0.q" in text
+    assert status == 0 and "faults and found none." in text and "layers.0.q" in text
     status, text = examine(folder, "--json")
     assert status == 0 and len(json.loads(text)["rows"]) == 9
     write_peft(tmp_path, in_peft(r=64, lora_alpha=8))
