@@ -111,7 +111,8 @@ class LoRALayer(nn.Module):
             raise ValueError(f"name must be a string without dots, not empty, got {name!r}")
         if hasattr(self.adapters, name):
             raise ValueError(f"name must not be one of the adapters {list(self.adapters)}, nor an "
-                             f"attribute of torch.nn.ModuleDict, got {name!r}")
+                             f"attribute of torch.nn.ModuleDict, got {name!r}; give another name, "
+                             "or call unload(model) first")
 
     def set_adapter(self, names: str | Iterable[str]) -> None:
         """Make these adapters, and no others, active and trainable; ``[]``: none.

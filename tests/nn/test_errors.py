@@ -87,7 +87,7 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "name must … got 'a.b'": layer(name="a.b"),
     "matrices must … (2, 8) and (5, 2), got (3, 8)": [
         lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.ones(3, 8), torch.ones(5, 3)))],
-    "name must … ['default', 'b'] … got 'b'": [
+    "name must … ['default', 'b'] … got 'b'; give another name, or call unload(model) first": [
         lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4)],
     "base_layer must have a weight with values": [base(nn.Linear(7, 5, device="meta"))],
     "base_layer must be without sparse": [
@@ -113,6 +113,9 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
         lambda m, p, call=call: call(make_layer())
         for call in (unload, merge_and_unload, delete_default)],
     "lr must … got 0": [lambda m, p: loraplus_groups(m, 0, 4)],
+    "A in matrices must be finite, got 16": [
+        lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.nan * torch.ones(2, 8),
+                                                        torch.ones(5, 2)))],
     "32 non-finite": [saved(set_A(torch.full((4, 8), torch.nan)))],
     "(4, 8)": [saved(set_A(torch.ones(4, 9)))],
     "must have the same rsLoRA": [saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"))],
@@ -126,7 +129,7 @@ TYPES = {  # and a TypeError
     "no setting lora_alpha; … AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
     "base_layer must … Embedding": [base(nn.Embedding(7, 5))],
     "base_layer must … Shouting": [base(Shouting(7, 5))],
-    "'blocks.0.act' … Tanh": [targets(["q", "act"])],
+    "'blocks.0.act' … Tanh; exclude=['act'] leaves it out": [targets(["q", "act"])],
     "r, alpha, exclude, rule and dropout must … got AdapterConfig": [
         targets(OURS, 0), targets(OURS, None, 0)],
     "use_rslora": [field(use_rslora="no")], "rank_pattern": [field(rank_pattern=[2])],
