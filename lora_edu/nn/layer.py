@@ -96,6 +96,10 @@ class LoRALayer(nn.Module):
         Then nothing has changed.
         """
         self.check_new_name(name)
+        known = ("rng", "matrices", *SETTINGS)
+        if unknown := [key for key in settings if key not in known]:
+            raise TypeError(f"{type(self).__name__} has no setting {', '.join(unknown)}; its "
+                            f"settings are {', '.join(known)}")
         weight = self.base_layer.weight
         d, k = self.as_weight(weight).shape
         pefts = {"start": self.start, "distribution": self.distribution,

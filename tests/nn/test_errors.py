@@ -82,6 +82,8 @@ def delete_default(model):
 OURS = AdapterConfig(**CONFIG)
 VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "r must … got 0": [*layer(r=0), field(r=0)],
+    "rank_pattern['q'] must … got 0": [field(rank_pattern={"q": 0})],
+    "alpha_pattern['q'] must … got -1": [field(alpha_pattern={"q": -1})],
     "alpha must … got nan": layer(alpha=np.nan),
     "dropout must … got 1": layer(dropout=1),
     "name must … got 'a.b'": layer(name="a.b"),
@@ -127,12 +129,19 @@ TYPES = {  # and a TypeError
         lambda m, p, pair=pair: LoRALinear(p.head, 2, 4, matrices=pair)
         for pair in (5, [torch.ones(2, 8)], np.ones((2, 2, 8)), (np.ones((2, 8)), None))],
     "no setting lora_alpha; … AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
+    "LoRALinear has no setting rslora; … rule": [
+        lambda m, p: LoRALinear(p.head, 2, 4, rslora=True)],
+    "targets must … AdapterConfig … got {'r': 4": [
+        lambda m, p: inject(p, CONFIG), targets(CONFIG)],
+    "config must … LoraConfig, got ": [
+        lambda m, p, it=it: AdapterConfig.from_peft(it) for it in (CONFIG, None)],
     "base_layer must … Embedding": [base(nn.Embedding(7, 5))],
     "base_layer must … Shouting": [base(Shouting(7, 5))],
     "'blocks.0.act' … Tanh; exclude=['act'] leaves it out": [targets(["q", "act"])],
     "r, alpha, exclude, rule and dropout must … got AdapterConfig": [
         targets(OURS, 0), targets(OURS, None, 0)],
-    "use_rslora": [field(use_rslora="no")], "rank_pattern": [field(rank_pattern=[2])],
+    "use_rslora": [field(use_rslora="no")],
+    "rank_pattern must be a dict": [field(rank_pattern=[2])],
     "directory must … got 5": [
         lambda m, p: save_adapter(m, 5), lambda m, p: load_adapter(m, 5)],
     "ratio must … got None": [lambda m, p: loraplus_groups(m, 0.1, None)],
