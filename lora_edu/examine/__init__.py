@@ -168,7 +168,8 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     Args:
         source: A folder, a ``.safetensors`` file, or its bytes.
         config: The settings, for a file or bytes in PEFT's or MLX's layout: the path of
-            adapter_config.json, its bytes, or a dict. None uses the settings in the file's folder.
+            adapter_config.json or of its folder, its bytes, or a dict. None uses the settings in
+            the file's folder.
         alpha: α of modules for which neither the file nor the settings give it; refused where
             there are none.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with

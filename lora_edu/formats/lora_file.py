@@ -214,7 +214,8 @@ def _settings(config: Any) -> bytes | Mapping | None:
     if config is None or isinstance(config, Mapping):
         return config
     if isinstance(config, (str, os.PathLike)):
-        return checks.path("config", config).read_bytes()
+        file = checks.path("config", config)
+        return (file / CONFIG if file.is_dir() else file).read_bytes()
     return bytes(_bytes("config, unless it is a dict,", config))
 
 

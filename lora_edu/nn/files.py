@@ -256,6 +256,9 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
 
 def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
     """The settings and the tensors of an adapter in PEFT's format; see :func:`load_adapter`."""
+    if directory.is_file():
+        raise ValueError(f"directory must be the folder with {CONFIG} and {WEIGHTS}, got the file "
+                         f"{str(directory)!r}")
     tensors, metadata = read_tensors(directory / WEIGHTS)
     with naming(directory / CONFIG):
         config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
@@ -293,6 +296,8 @@ def replace_files(directory: Path, files: dict[str, bytes]) -> None:
     nobody reads new weights with an old α.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    if not os.access(directory, os.W_OK):  # or the error would name a temporary folder in it
+        raise PermissionError(f"the folder must be writable, got {str(directory)!r}")
     _clear_remains(directory)
     with TemporaryDirectory(prefix=ASIDE, dir=directory) as aside:
         for file, content in files.items():

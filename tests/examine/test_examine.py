@@ -138,7 +138,7 @@ def test_settings_and_bytes_may_be_given(tmp_path):
     file = folder / "adapter_model.safetensors"
     settings = folder / "adapter_config.json"
     for source in (file, file.read_bytes(), bytearray(file.read_bytes())):
-        for config in (settings, settings.read_bytes(), json.loads(settings.read_bytes())):
+        for config in (settings, folder, settings.read_bytes(), json.loads(settings.read_bytes())):
             assert {row.scale for row in examine(source, config).rows} == {2.0}
     assert {row.scale for row in examine(file).rows} == {2.0}
 

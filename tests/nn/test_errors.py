@@ -109,6 +109,10 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
         lambda m: set_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)),
     "name must … 'default', 'b', got 'c'": [
         lambda m, p: delete_adapter(m, "c"), lambda m, p: save_adapter(m, "/nowhere", "c")],
+    "directory must … got ''": [
+        lambda m, p: save_adapter(m, ""), lambda m, p: load_adapter(m, "")],
+    f"directory must be the folder … got the file {__file__!r}": [
+        lambda m, p: load_adapter(m, __file__)],
     "names must … 'default', 'b', got 'c'": [
         lambda m, p: set_adapter(m, ["b", "c"]), lambda m, p: m.blocks[0].q.set_adapter("c")],
     "model must … base_layer": [
