@@ -120,8 +120,8 @@ TYPES = [
     (partial(Clipped, max_norm=1.0), {"optimiser": [SGD, Clipped(SGD(0.1), 1.0)]}),
     (trained, {"problem": ["x"], "watch": [5], "allow_divergence": ["False"],
                "optimiser": [SGD, CannotStep(0.1), Rebinds(0.1)]}),
-    (grid, {"r": [2.5], "optimiser": [Clipped, Clipped(Adam(), 1.0)], "progress": [...],
-            "executor": [2, ThreadPoolExecutor]}),
+    (grid, {"r": [2.5, {1, 2}], "alpha": [iter([1])], "progress": [...],
+            "optimiser": [Clipped, Clipped(Adam(), 1.0)], "executor": [2, ThreadPoolExecutor]}),
     (grid().rows, {"step": [slice(1, 2)]}),
     (follow, {"adapter": [ONES], "optimiser": ["Adam", Rebinds(0.1)]}),
 ]
