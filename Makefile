@@ -4,6 +4,7 @@
 #   make book    build the website          make lab      open the chapters as notebooks
 #   make page PAGE=book/part2/step-size   one page alone, beside Home, in _build/page
 #   make serve   serve it on this machine   make test     run the tests that need no browser
+#                (PORT=8001: at another port)
 #   make test-browser  the others: drive the built site and a real JupyterLab in Chromium
 #   make thorough  the tests that take longest, which make check leaves out
 #   make lint    ruff, the storeys of the imports (lint-imports), and Biome for JavaScript and CSS
@@ -55,13 +56,18 @@ book: $(VENV)/.ready node_modules/.ready
 
 # What leads to pages that are left out is a warning.
 ALONE := _build/page
+override PAGE := $(PAGE:.md=)
 page: $(VENV)/.ready node_modules/.ready
+	@[ -f "$(PAGE).md" ] || { echo "PAGE must be a page, such as PAGE=book/part2/step-size, but" \
+		"$(if $(PAGE),there is no $(PAGE).md,it is missing)"; exit 1; }
 	mkdir -p $(ALONE)
 	printf 'format: jb-book\nroot: book/index\nchapters:\n- file: %s\n' $(PAGE) > $(ALONE)/_toc.yml
 	$(BIN)/jupyter-book build . --toc $(ALONE)/_toc.yml --path-output $(ALONE)
 	@echo "The page is at $(CURDIR)/$(ALONE)/_build/html/$(PAGE).html"
 
 serve: book
+	@$(BIN)/python -c 'import socket, sys; socket.socket().connect_ex(("127.0.0.1", $(PORT))) \
+		or sys.exit("PORT must be free, but $(PORT) is in use: try make serve PORT=8001")'
 	@echo "Serving the book at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 

@@ -83,7 +83,9 @@ def choice(name: str, value, allowed, *, any_case: bool = False):
 
 
 def path(name: str, value, what: str = "a path") -> Path:
-    """Return ``value`` as a Path; TypeError for what names no file."""
+    """Return ``value`` as a Path; TypeError or ValueError for what names no file."""
+    if isinstance(value, str) and not value:  # which would be the current folder
+        raise ValueError(f"{name} must be {what}, got ''")
     try:
         return Path(value)
     except TypeError:

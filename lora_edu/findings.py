@@ -50,7 +50,7 @@ class Diagnosis(list[Finding]):
         self.tested = tuple(dict.fromkeys(tested))
 
     def __str__(self) -> str:
-        count = f"{len(self) or 'nothing'} found of {len(self.tested)} looked for"
+        count = f"We looked for {len(self.tested)} faults and found {len(self) or 'none'}."
         return "\n".join([count, *map(str, self)])
 
     __repr__ = __str__

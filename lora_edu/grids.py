@@ -1,7 +1,7 @@
 """Train a whole grid of runs at once: every rank, α, learning rate, start and seed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Executor
 from functools import partial
 from itertools import product
@@ -77,7 +77,7 @@ def sweep(problem: Regression, *, r, alpha, lr, start="A random, B zero", seed=0
     parallel.require_sendable("optimiser", optimiser, executor)
     progress = checks.flag("progress", progress)
     steps = checks.integer("steps", steps, minimum=0)
-    axes = {name: _axis(value) for name, value in
+    axes = {name: _axis(name, value) for name, value in
             zip(Run._fields, (r, alpha, lr, start, seed), strict=True)}
     make = partial(_maker(optimiser), **settings)
     _check_runs(axes, make, rule, distribution)
@@ -168,8 +168,10 @@ def _with_bar(finished, runs: int):
             bar.update(len(records))
 
 
-def _axis(value) -> tuple:
+def _axis(name: str, value) -> tuple:
     """One value or a sequence of them, as a tuple of plain Python values."""
+    if isinstance(value, (Iterator, Set)):
+        raise TypeError(f"{name} must be one value or a sequence, such as a list, got {value!r}")
     several = getattr(value, "ndim", 0) == 1 or (
         isinstance(value, Sequence) and not isinstance(value, (str, bytes)))
     return tuple(one.item() if getattr(one, "ndim", None) == 0 else one

@@ -175,7 +175,7 @@ def _refuse_zeros(root: np.ndarray, eps: float, t: int) -> None:
     """Raise a ValueError where a step would be 0/0."""
     if not root.all():
         raise ValueError(
-            f"eps must be greater than 0 here, got {eps!r}: at step {t} {np.sum(root == 0)} "
+            f"eps must be greater than 0 here, got {eps!r}: at step {t}, {np.sum(root == 0)} "
             "entries have had a zero gradient at every step, and Adam would move them by 0/0")
 
 

@@ -59,11 +59,16 @@ class Optimiser:
         if shapes != grad_shapes:
             raise ValueError(f"grads must have the shapes of params {shapes}, got {grad_shapes}")
         grads = [g.astype(p.dtype, copy=False) for p, g in zip(params, grads, strict=True)]
+        if not isinstance(state, (tuple, list)):
+            raise TypeError(f"state must come from init(params), a tuple, got {state!r:.100}")
         try:
             state = tuple([a.copy() for a in part] if isinstance(part, list) else part
                           for part in state)
             return params, checked_state(self, "update", self.update(params, grads, state))
         except Exception as error:
+            if len(state) != len(self.init(params)):
+                raise ValueError("state must come from init(params) or the step before, got "
+                                 f"{state!r:.200}") from error
             error.add_note(f"in {self!r}.step, params and grads of shapes {shapes}, state = "
                            f"{state!r:.200}")
             raise

@@ -168,8 +168,10 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     Args:
         source: A folder, a ``.safetensors`` file, or its bytes.
         config: The settings, for a file or bytes in PEFT's or MLX's layout: the path of
-            adapter_config.json, its bytes, or a dict. None uses the settings in the file's folder.
-        alpha: α of modules for which neither the file nor the settings give it.
+            adapter_config.json or of its folder, its bytes, or a dict. None uses the settings in
+            the file's folder.
+        alpha: α of modules for which neither the file nor the settings give it; refused where
+            there are none.
         base: The weights of the model that the adapter is for, a ``.safetensors`` or a folder with
             some. They are used to check names, shapes, and the rounding of a merge into bfloat16.
         progress: Called with (modules done, of how many). If it returns False,
@@ -210,6 +212,10 @@ def examine(source: str | os.PathLike | bytes, config: Any = None, *,
     if alpha is not None:
         alpha = checks.number("alpha", alpha, above=0.0)
     held = read(source, config, alpha=alpha)
+    usable = [module for module in held.modules.values() if held.is_whole(module)]
+    if alpha is not None and usable and not any(map(held.needs_alpha, usable)):
+        raise ValueError("alpha must be left out, because every module has its own scale, got "
+                         f"{alpha:g}")
     weights = None if base is None else read_base(base)
     rows = tuple(sorted(_rows(held, progress), key=natural))
     available = set() if base is None else {"base"}

@@ -16,7 +16,8 @@ def main() -> None:
     """Examine, print, and leave with the status."""
     parser = argparse.ArgumentParser(prog="python -m lora_edu.examine", description=__doc__)
     parser.add_argument("source", help="a folder of PEFT or MLX, or a .safetensors file")
-    parser.add_argument("--config", help="adapter_config.json, if it is not in the file's folder")
+    parser.add_argument("--config", help="adapter_config.json or its folder, if it is not in the "
+                                         "file's folder")
     parser.add_argument("--alpha", type=float, help="α, if neither the file nor its settings give "
                                                     "it")
     parser.add_argument("--all", action="store_true",

@@ -17,11 +17,19 @@ FAULTS = (
     Fault(
         "incomplete", "error",
         find=ask.incomplete,
-        symptom="A or B is missing, or they are not two matrices of the same rank",
+        symptom="A or B is missing, or they are not two matrices of floating-point numbers with "
+                "the same rank",
         cause="the file was assembled by hand, cut short, or saved while the numbers were on "
               "other devices, as with DeepSpeed's ZeRO-3 and FSDP",
         remedy="save it again from the program that trained it; if it was sharded, gather the "
                "weights first (zero_to_fp32.py, or stage3_gather_16bit_weights_on_model_save)"),
+    Fault(
+        "incomplete", "error",
+        find=ask.without_magnitudes,
+        symptom="use_dora is on in the settings, but the file holds no magnitudes of DoRA",
+        cause="a program that does not know DoRA wrote the file, or the settings belong to a "
+              "different adapter",
+        remedy="save both again from the program that trained them"),
     Fault(
         "switched-off", "error",
         find=ask.each(ask.is_switched_off),

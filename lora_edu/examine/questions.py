@@ -151,6 +151,10 @@ def incomplete(case: Case) -> Answer:
     return [row for row in case.rows if row.method in ("LoRA", "DoRA") and not row.shape]
 
 
+def without_magnitudes(case: Case) -> Answer:
+    return [row for row in case.rows if case.settings.get("use_dora") and row.method == "LoRA"]
+
+
 def idle(case: Case) -> Answer:
     # what is left of a product of zero is rounding
     rows = [row for row in case.known if row.scale != 0

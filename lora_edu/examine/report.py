@@ -15,7 +15,7 @@ from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
-from lora_edu.formats.layouts import LAYOUTS, PREFIX, Layout, model_in
+from lora_edu.formats.layouts import CONFIG, LAYOUTS, PREFIX, Layout, model_in
 from lora_edu.formats.lora_file import UNUSABLE
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ OF_TRAINING = ("learning_rate", "_lr", "optimizer", "scheduler", "network", "ste
                "base_model", "init_lora")  # in names of the metadata that are worth a line
 TABLE = "{:>4}{:>9}{:>10}{:>10}{:>10}{:>8}{:>5}{:>5}  {:<9} {}"
 LINES = 5  # of a section, in the short report
-NOT_LOADABLE = {"settings", "rank", "incomplete", "unknown-name", "other-shape"}  # findings
+NOT_USABLE = {"not-finite", "settings", "rank", "incomplete", "unknown-name",
+              "other-shape"}  # findings
 CLASSES = {  # transformers' own, by PEFT's tasks
     "CAUSAL_LM": "AutoModelForCausalLM", "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
     "SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification",
@@ -83,7 +84,11 @@ def loading(examination: Examination) -> str:
     if not layout:
         return "Unknown: no tool that we know writes such keys."
     found = {finding.name for finding in examination.findings}
-    first = "First fix the errors below. Then: " if found & NOT_LOADABLE else ""
+    first = ""
+    if found & NOT_USABLE:
+        first = "First fix the errors below. Then: "
+    elif layout.has_config and not examination.settings:
+        first = f"Its settings, {CONFIG}, are missing: put them into its folder. Then: "
     return f"{first}{_call(examination, layout)}"
 
 
@@ -132,6 +137,8 @@ def verdict(examination: Examination) -> str:
     """Whether the adapter does anything, in a sentence."""
     rows = [row for row in examination.rows if row.is_known]
     norms = [row.norm for row in rows if row.norm > 0]
+    if any(finding.name == "not-finite" for finding in examination.findings):
+        return "It makes outputs NaN or infinite: first fix the errors below."
     if not rows:
         return "Unknown: no module has usable numbers. See the findings."
     if not norms:

@@ -107,6 +107,8 @@ def _control(name: str, given, default, label: str) -> Control:
              "slider" if isinstance(v, (int, float)) and not texts else "choice" for v in values}
     if len(kinds) > 1 or not (texts or all(isinstance(v, (bool, int, float, str)) for v in values)):
         raise TypeError(f"{name} must be all numbers, all strings or True/False, got {values!r}")
+    if any(isinstance(value, float) and math.isnan(value) for value in values):
+        raise ValueError(f"{name} must have no NaN among its values, got {values!r}")
     keys = tuple(slug(text) for text in texts) or tuple(map(value_key, values))
     if len(set(keys) - {""}) < len(values):
         raise ValueError(f"{name} must have values that differ in their letters or first six "

@@ -144,11 +144,12 @@ def explore(function, *, name: str | None = None, caption: str = "",
     sliders = [control.name for control in control_parts
                if control.kind == "slider" and len(control.values) > 1]
     typed = sliders if own is True else own or []
-    for option, names in (("play", [play]), ("own", typed), ("drag", drag or [])):
+    for option, what, names in (("play", "a slider", [play]), ("own", "a list of sliders", typed),
+                                ("drag", "a pair of sliders", drag or [])):
         if not (isinstance(names, (list, tuple))
                 and all(name is None or name in sliders for name in names)):
-            raise ValueError(f"{option} must name sliders with two positions or more "
-                             f"({', '.join(sliders) or 'there is none'}), got {names!r}")
+            raise ValueError(f"{option} must be {what} with two positions or more "
+                             f"({sliders or 'there is none'}), got {names!r}")
     if drag and (len(drag) != 2 or drag[0] == drag[1]):
         raise ValueError("drag must be a pair of sliders, for x and for y (None for an axis that "
                          f"no slider moves), got {drag!r}")

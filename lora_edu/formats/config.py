@@ -109,7 +109,7 @@ class AdapterConfig:
     def __post_init__(self):
         keep = partial(object.__setattr__, self)  # each value as a plain one, which JSON can hold
         keep("r", checks.integer("r", self.r, minimum=1))
-        keep("lora_alpha", _alpha(self.lora_alpha))
+        keep("lora_alpha", _alpha("lora_alpha", self.lora_alpha))
         keep("target_modules", _sorted(checked("target_modules", self.target_modules)))
         keep("exclude_modules", _sorted(checked("exclude_modules", self.exclude_modules,
                                                 may_be_empty=True)))
@@ -117,9 +117,11 @@ class AdapterConfig:
         keep("lora_dropout", checks.number("lora_dropout", self.lora_dropout,
                                            minimum=0.0, below=1.0))
         ranks = _patterns("rank_pattern", self.rank_pattern)
-        keep("rank_pattern", Patterns((key, checks.integer("r", r, minimum=1)) for key, r in ranks))
+        keep("rank_pattern", Patterns((key, checks.integer(f"rank_pattern[{key!r}]", r, minimum=1))
+                                      for key, r in ranks))
         alphas = _patterns("alpha_pattern", self.alpha_pattern)
-        keep("alpha_pattern", Patterns((key, _alpha(alpha)) for key, alpha in alphas))
+        keep("alpha_pattern", Patterns((key, _alpha(f"alpha_pattern[{key!r}]", alpha))
+                                       for key, alpha in alphas))
         keep("init_lora_weights", checks.choice("init_lora_weights", self.init_lora_weights,
                                                 INIT_LORA_WEIGHTS))
         keep("bias", checks.choice("bias", self.bias, BIASES))
@@ -182,14 +184,17 @@ class AdapterConfig:
     def from_peft(cls, config: AdapterConfig | LoraConfig) -> AdapterConfig:
         """PEFT's ``LoraConfig`` for a new adapter; an AdapterConfig as it is.
 
-        Raises ValueError for a setting that has no counterpart here, and where the model's head, or
-        biases, are to be trained as well.
+        Raises TypeError for anything else, and ValueError for a setting that has no counterpart
+        here, and where the model's head, or biases, are to be trained as well.
         """
         if isinstance(config, cls):
             for key, value in config.trained_in_full.items():
                 raise ValueError(f"{key} must be off, because it is for loading, got {value!r}; "
                                  f"{HOW_TO}")
             return config
+        if not hasattr(config, "to_dict"):
+            raise TypeError("config must be an AdapterConfig or PEFT's LoraConfig, got "
+                            f"{config!r:.100}")
         settings = dict(config.to_dict())
         if settings.get("peft_type") != "LORA":
             raise ValueError(f"config must be a LoraConfig, got {config!r}")
@@ -277,9 +282,9 @@ def whole(alpha: float) -> float:
     return int(alpha) if float(alpha).is_integer() else float(alpha)
 
 
-def _alpha(value) -> float:
+def _alpha(argument: str, value) -> float:
     """value, checked, as an int where it is one."""
-    return whole(checks.number("lora_alpha", value, above=0.0))
+    return whole(checks.number(argument, value, above=0.0))
 
 
 def _sorted(targets: str | list[str]) -> str | list[str]:
@@ -290,7 +295,7 @@ def _sorted(targets: str | list[str]) -> str | list[str]:
 def _patterns(argument: str, patterns) -> list[tuple[str, Any]]:
     """The (pattern, value) pairs, their patterns checked."""
     if not isinstance(patterns, Mapping):
-        raise TypeError(f"{argument} must be an object, got {patterns!r}")
+        raise TypeError(f"{argument} must be a dict, got {patterns!r}")
     for pattern in patterns:
         checks.instance(f"{argument}'s key", pattern, str)
         checked(f"{argument}'s key", _ending(pattern))

@@ -118,6 +118,10 @@ class LoraFile:
             shapes = tuple(shape[::-1] for shape in shapes)
         return fit(*shapes) and {module.A.dtype, module.B.dtype} <= set(tensors.FLOATS)
 
+    def needs_alpha(self, module: Module) -> bool:
+        """Whether neither the file nor its settings say s."""
+        return replace(self, alpha=None).scale_of(module).rule in ("", "α = r")
+
     def scale_of(self, module: Module) -> Scale:
         """s of a module, as the program reads it that the file is for."""
         scale = self._scale_of(module)
@@ -185,9 +189,10 @@ def read(source: str | os.PathLike | bytes, config: Any = None, *, alpha: float 
     if not modules or len(adapters) > 1:
         flat = next((key for key in whole if key.endswith("_lora_down.weight")), "")
         hint = f"; {flat!r} would have to end in '.lora_down.weight'" if flat else ""
+        others = "1 other key" if len(whole) == 1 else f"{len(whole)} other keys"
         raise ValueError(f"{name}: the file must contain the matrices of exactly one adapter, such "
-                         f"as '….lora_A.weight', got {len(adapters)} adapters and {len(whole)} "
-                         f"other keys: {[*adapters, *whole][:3]}{hint}")
+                         f"as '….lora_A.weight', got {len(adapters)} adapters and {others}: "
+                         f"{[*adapters, *whole][:3]}{hint}")
     understood, fault = _understood(settings, row, metadata)
     if understood.values.get("target_parameters"):
         modules = {key: _of_experts(module, understood.configs)
@@ -209,7 +214,8 @@ def _settings(config: Any) -> bytes | Mapping | None:
     if config is None or isinstance(config, Mapping):
         return config
     if isinstance(config, (str, os.PathLike)):
-        return checks.path("config", config).read_bytes()
+        file = checks.path("config", config)
+        return (file / CONFIG if file.is_dir() else file).read_bytes()
     return bytes(_bytes("config, unless it is a dict,", config))
 
 

@@ -112,13 +112,16 @@ def read(source: str | os.PathLike | bytes) -> tuple[dict[str, Tensor], dict[str
     kind = next((kind for begin, kind in NOT_SAFETENSORS.items() if start.startswith(begin)), None)
     if kind is not None and not _may_be_header(start):
         raise ValueError(f"this must be a safetensors file, but it is {kind}")
+    if not start:
+        raise ValueError("this must be a safetensors file, but it is empty")
 
     length = int.from_bytes(start[:8], "little")
+    if length > LONGEST_HEADER:
+        raise ValueError("this must be a safetensors file, whose first 8 bytes are its header's "
+                         f"length, at most {LONGEST_HEADER}, got {length}")
     if len(start) < 8 or 8 + length > len(content):
         raise ValueError("the file is incomplete or not a safetensors file: its header would end "
                          f"at byte {8 + length}, but it has {len(content)}")
-    if length > LONGEST_HEADER:
-        raise ValueError(f"the header must have at most {LONGEST_HEADER} bytes, got {length}")
     header = _parsed(content[8:8 + length].tobytes())
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(x, str) for x in metadata.values()):

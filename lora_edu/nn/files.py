@@ -26,7 +26,7 @@ from lora_edu.formats.layouts import CONFIG, DIGEST, PREFIX, WEIGHTS
 from lora_edu.formats.names import matches
 from lora_edu.nn.injection import add
 from lora_edu.nn.layer import LoRALayer, lora_layer_for, plain
-from lora_edu.nn.low_rank import DTYPES, LowRank
+from lora_edu.nn.low_rank import DTYPES, LowRank, check_finite
 from lora_edu.nn.model import inner, lora_layers, with_adapter
 from lora_edu.nn.targets import check_places, select, walk
 
@@ -245,8 +245,8 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
             if not torch.equal(tensor.to(bases[key]), bases[key]):
                 raise ValueError(f"{key!r} must be the model's own weight, but it differs")
         elif key not in shapes:
-            raise ValueError(f"there must be no tensor {key!r} (of shape {tuple(tensor.shape)}): "
-                             f"{CONFIG} and the model have no place for it")
+            raise ValueError(f"the file must contain only the tensors that {CONFIG} and the model "
+                             f"need, got {key!r} of shape {tuple(tensor.shape)}")
         elif tensor.shape != shapes[key] or tensor.dtype not in DTYPES:
             raise ValueError(f"{key!r} must have shape {shapes[key]} for {CONFIG} and the model, "
                              f"and a floating dtype, got {tuple(tensor.shape)} in {tensor.dtype}")
@@ -256,6 +256,9 @@ def _check_tensors(tensors: dict, layers: dict[str, nn.Module], config: AdapterC
 
 def read_folder(directory: Path) -> tuple[AdapterConfig, dict[str, torch.Tensor]]:
     """The settings and the tensors of an adapter in PEFT's format; see :func:`load_adapter`."""
+    if directory.is_file():
+        raise ValueError(f"directory must be the folder with {CONFIG} and {WEIGHTS}, got the file "
+                         f"{str(directory)!r}")
     tensors, metadata = read_tensors(directory / WEIGHTS)
     with naming(directory / CONFIG):
         config = AdapterConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
@@ -280,13 +283,6 @@ def as_torch(tensor: safetensors.Tensor) -> torch.Tensor:
     return torch.from_numpy(raw).view(TORCH[tensor.dtype]).reshape(tensor.shape)
 
 
-def check_finite(place: str, tensor: torch.Tensor) -> None:
-    """Raise ValueError for numbers that are not finite."""
-    if not tensor.isfinite().all():
-        raise ValueError(f"{place} must be finite, got {int((~tensor.isfinite()).sum())} "
-                         f"non-finite entries of {tensor.numel()}")
-
-
 def pefts_files(tensors: dict[str, torch.Tensor], config: AdapterConfig) -> dict[str, bytes]:
     """The two files of an adapter in PEFT's format, by name."""
     return {WEIGHTS: save(tensors, metadata={"format": "pt", DIGEST: config.digest()}),
@@ -300,6 +296,8 @@ def replace_files(directory: Path, files: dict[str, bytes]) -> None:
     nobody reads new weights with an old α.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    if not os.access(directory, os.W_OK):  # or the error would name a temporary folder in it
+        raise PermissionError(f"the folder must be writable, got {str(directory)!r}")
     _clear_remains(directory)
     with TemporaryDirectory(prefix=ASIDE, dir=directory) as aside:
         for file, content in files.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -76,6 +76,9 @@ def inject(model: nn.Module, targets: Targets | AdapterConfig | LoraConfig = (),
         config = AdapterConfig.from_peft(targets)
         targets = config.target_modules
         exclude = config.exclude_modules
+    elif isinstance(targets, Mapping):
+        raise TypeError("targets must be names, a pattern or a config, such as "
+                        f"AdapterConfig(r=…, lora_alpha=…, target_modules=…), got {targets!r:.100}")
     else:
         config = None
         targets = checked("targets", targets)

@@ -96,6 +96,10 @@ class LoRALayer(nn.Module):
         Then nothing has changed.
         """
         self.check_new_name(name)
+        known = ("rng", "matrices", *SETTINGS)
+        if unknown := [key for key in settings if key not in known]:
+            raise TypeError(f"{type(self).__name__} has no setting {', '.join(unknown)}; its "
+                            f"settings are {', '.join(known)}")
         weight = self.base_layer.weight
         d, k = self.as_weight(weight).shape
         pefts = {"start": self.start, "distribution": self.distribution,
@@ -111,7 +115,8 @@ class LoRALayer(nn.Module):
             raise ValueError(f"name must be a string without dots, not empty, got {name!r}")
         if hasattr(self.adapters, name):
             raise ValueError(f"name must not be one of the adapters {list(self.adapters)}, nor an "
-                             f"attribute of torch.nn.ModuleDict, got {name!r}")
+                             f"attribute of torch.nn.ModuleDict, got {name!r}; give another name, "
+                             "or call unload(model) first")
 
     def set_adapter(self, names: str | Iterable[str]) -> None:
         """Make these adapters, and no others, active and trainable; ``[]``: none.

@@ -30,7 +30,7 @@ class LowRank(nn.Module):
 
     Raises:
         TypeError, ValueError: As ``scaling`` and ``initial`` do, for another dtype, for a dropout
-            outside [0, 1), and for matrices of other shapes.
+            outside [0, 1), and for matrices of other shapes or not finite.
 
     Example:
         >>> adapter = LowRank(d=4, k=6, r=2, alpha=8)
@@ -63,6 +63,8 @@ class LowRank(nn.Module):
         if (A.shape, B.shape) != ((r, k), (d, r)):
             raise ValueError(f"matrices must have shapes ({r}, {k}) and ({d}, {r}), got "
                              f"{tuple(A.shape)} and {tuple(B.shape)}")
+        check_finite("A in matrices", A.to(dtype))
+        check_finite("B in matrices", B.to(dtype))
         self.lora_A = nn.Parameter(A.to(device, dtype))  # (r, k)
         self.lora_B = nn.Parameter(B.to(device, dtype))  # (d, r)
 
@@ -75,6 +77,13 @@ class LowRank(nn.Module):
         """What torch prints of it."""
         return (f"r={self.r}, alpha={self.alpha:g}, rule={self.rule!r}, scaling={self.scaling:g}, "
                 f"dropout={self.dropout:g}")
+
+
+def check_finite(place: str, tensor: torch.Tensor) -> None:
+    """Raise ValueError for numbers that are not finite."""
+    if not tensor.isfinite().all():
+        raise ValueError(f"{place} must be finite, got {int((~tensor.isfinite()).sum())} "
+                         f"non-finite entries of {tensor.numel()}")
 
 
 def seeded(rng: Draws) -> np.random.Generator | torch.Generator | None:

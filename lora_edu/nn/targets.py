@@ -27,7 +27,9 @@ def select(model: nn.Module, targets: Targets, exclude: Targets = ()) -> dict[st
             if kind is None:
                 raise TypeError("targets must choose torch.nn.Linear, torch.nn.Embedding (no "
                                 f"subclasses) or transformers' Conv1D layers, but {path!r} is a "
-                                f"{type(module).__module__}.{type(module).__qualname__}")
+                                f"{type(module).__module__}.{type(module).__qualname__}; "
+                                f"exclude={path.split('.')[-1:]} leaves it out (in a config: "
+                                "exclude_modules)")
             kind.check_base(module)
         layers[path] = module
     return layers

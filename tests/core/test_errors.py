@@ -106,6 +106,7 @@ VALUES = [  # a call, and values that are refused, argument by argument
     (grid, {"steps": [-2], "seed": [(), [0, -1]], "lr": [[0.1, 0.1]], "optimiser": ["adan"]}),
     (grid().select, {"r": [3]}),
     (grid().rows, {"step": [3, -4]}),
+    (partial(Adam().step, [ONE], [ONE]), {"state": [(), Momentum(0.1).init([ONE])]}),
     (follow, {"a": [0, 1e-100], "b": [0, 1e100]}),
 ]
 TYPES = [
@@ -115,11 +116,12 @@ TYPES = [
     (start, {"rng": [True, np.random.RandomState(0)]}),
     (partial(Momentum, 0.1), {"nesterov": [1]}),
     (partial(SGD(0.1).step, grads=[ONE], state=()), {"params": [ONE]}),
+    (partial(Adam().step, [ONE], [ONE]), {"state": [None, 5]}),
     (partial(Clipped, max_norm=1.0), {"optimiser": [SGD, Clipped(SGD(0.1), 1.0)]}),
     (trained, {"problem": ["x"], "watch": [5], "allow_divergence": ["False"],
                "optimiser": [SGD, CannotStep(0.1), Rebinds(0.1)]}),
-    (grid, {"r": [2.5], "optimiser": [Clipped, Clipped(Adam(), 1.0)], "progress": [...],
-            "executor": [2, ThreadPoolExecutor]}),
+    (grid, {"r": [2.5, {1, 2}], "alpha": [iter([1])], "progress": [...],
+            "optimiser": [Clipped, Clipped(Adam(), 1.0)], "executor": [2, ThreadPoolExecutor]}),
     (grid().rows, {"step": [slice(1, 2)]}),
     (follow, {"adapter": [ONES], "optimiser": ["Adam", Rebinds(0.1)]}),
 ]
@@ -192,5 +194,5 @@ def test_a_number_may_be_numpys_or_torchs(value):
 
 def test_a_failed_step_notes_what_it_was_given():
     with pytest.raises(ValueError) as caught:
-        Adam().step([ONE], [ONE], ())
-    assert r"shapes [(1, 1)], state = ()" in caught.value.__notes__[0]
+        Adam().step([ONE], [ONE], Adam().init([ONES]))
+    assert r"shapes [(1, 1)], state = (0, [array([[0" in caught.value.__notes__[0]

@@ -25,7 +25,7 @@ def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsy
     base = base_file(tmp_path / "of base", "BF16")
     folder = write_peft(tmp_path, in_peft())
     status, text = examine(folder, "--base", base, "--all")
-    assert status == 0 and "nothing found of" in text and "layers.0.q" in text
+    assert status == 0 and "faults and found none." in text and "layers.0.q" in text
     status, text = examine(folder, "--json")
     assert status == 0 and len(json.loads(text)["rows"]) == 9
     write_peft(tmp_path, in_peft(r=64, lora_alpha=8))
@@ -55,6 +55,10 @@ def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
         layer = loaded.base_model.model.get_submodule(name)
         np.testing.assert_allclose(layer.get_delta_weight("default").numpy(force=True), update,
                                    rtol=1e-4, atol=1e-7)
+    (folder / "adapter_config.json").unlink()
+    [call] = calls_in(monkeypatch, folder)
+    assert call.startswith("Its settings, adapter_config.json, are missing: put them into its "
+                           "folder. Then: peft.PeftModel")
 
 
 SMALL = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -138,7 +138,7 @@ def test_settings_and_bytes_may_be_given(tmp_path):
     file = folder / "adapter_model.safetensors"
     settings = folder / "adapter_config.json"
     for source in (file, file.read_bytes(), bytearray(file.read_bytes())):
-        for config in (settings, settings.read_bytes(), json.loads(settings.read_bytes())):
+        for config in (settings, folder, settings.read_bytes(), json.loads(settings.read_bytes())):
             assert {row.scale for row in examine(source, config).rows} == {2.0}
     assert {row.scale for row in examine(file).rows} == {2.0}
 
@@ -221,6 +221,11 @@ def test_the_first_words_say_whether_it_does_anything(tmp_path):
     write_peft(tmp_path, in_peft(), change=lambda tensors: {
         key: 0 * value if "lora_B" in key else value for key, value in tensors.items()})
     assert "No. BA is exactly zero" in str(examine(folder))
+    write_peft(tmp_path, in_peft(), change=lambda tensors: {
+        key: value / 0 if "0.q.lora_B" in key else value for key, value in tensors.items()})
+    text = str(examine(folder))
+    assert "How do I load it? First fix the errors below." in text
+    assert "Does it do anything? It makes outputs NaN or infinite: first fix" in text
 
 
 def test_a_folder_of_checkpoints_is_refused_by_naming_some(tmp_path):
@@ -275,9 +280,10 @@ def entry(begin=0, end=4, dtype="F32", shape=(1,)):
 
 
 DAMAGED = {  # the bytes, and words of the error
-    "nothing": (b"", "incomplete"),
+    "nothing": (b"", "it is empty"),
+    "four bytes": (b"\x08\0\0\0", "incomplete"),
     "half the numbers": (save(GOOD)[:-8], "must begin where .* incomplete"),
-    "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000 bytes, got 100000000"),
+    "100 MB of JSON": (file_of(b" " * 100_000_000), "at most 25000000, got 100000000"),
     "JSON of 100,000 brackets": (file_of(b'{"a":' + b"[" * 100_000), "header must be JSON"),
     "no JSON": (file_of(b"{oops"), "header must be JSON"),
     "a name that is no text": (file_of(b'{"\\ud800": 1}'), "header must be JSON.*surrogates"),
@@ -292,7 +298,8 @@ DAMAGED = {  # the bytes, and words of the error
     "a pickle": (b"\x80\x02}q\x00." + b"0" * 99, "a pickle .*not opened"),
     "a pointer of LFS": (b"version https://git-lfs.github.com/spec/v1\noid ", "git lfs pull"),
     "a GGUF": (b"GGUF\x03" + b"\0" * 99, "a GGUF"),
-    "no adapter": (save({"weight": torch.ones(2, 2)}), r"one adapter.*\['weight'\]"),
+    "no adapter": (save({"weight": torch.ones(2, 2)}),
+                   r"one adapter.* and 1 other key: \['weight'\]"),
     "an underscore for the dot": (
         save({f"lora_unet_q_lora_{side}.weight": torch.ones(2, 2) for side in ("down", "up")}),
         "'lora_unet_q_lora_down.weight' would have to end in '.lora_down.weight'$"),
@@ -334,9 +341,11 @@ def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):
 
 @pytest.mark.parametrize("asked, error, message", [
     ({"source": 5}, TypeError, "source must be a path or bytes, got 5"),
-    ({"source": "pyproject.toml"}, ValueError, "pyproject.toml: the file is incomplete or no"),
+    ({"source": "pyproject.toml"}, ValueError, "pyproject.toml: this must be a safetensors f"),
     ({"source": b'{"r": 8}'}, ValueError, "it is JSON, such as settings: give its folder"),
     ({"alpha": 0}, ValueError, "alpha must be .* greater than 0, got 0"),
+    ({"source": save(GOOD | {"lora_unet_a.alpha": torch.ones(())}), "alpha": 32}, ValueError,
+     "alpha must be left out, because every module has its own scale, got 32"),
     ({"base": nn.Linear(2, 2)}, TypeError, "base must be the path of a .*, got Linear"),
     ({"config": {"r": 2}}, ValueError, "config must be left out for kohya's layout"),
     ({"config": 5}, TypeError, "config, unless it is a dict, must be a path or bytes, got 5"),

@@ -83,6 +83,7 @@ FAULTS = {
         "not-finite", dtype="F64", change=each("1.q.lora", lambda matrix: matrix * 1e200)),
     "two precisions": case("mixed-precision", change=each("layers.2", lambda x: x.half())),
     "an A without its B": case("incomplete", change=without("1.q.lora_B")),
+    "whole numbers": case("incomplete", change=each("lora_B", torch.Tensor.char)),
     "ZeRO-3": case("incomplete", change=each("lora_B", lambda B: torch.ones(0))),
     "another r in the settings": case("rank", settings={"r": 8}),
     "α taken away": case("settings", settings={"lora_alpha": None}),
@@ -106,6 +107,7 @@ FAULTS = {
         "settings", settings={"target_modules": "a{99999999999}"}),
     "PiSSA": case("moved-base", settings={"init_lora_weights": "pissa"}),
     "DoRA": case("other-method", {"use_dora": True}),
+    "DoRA without its magnitudes": case("incomplete", settings={"use_dora": True}),
     "a setting that few programs know": case(
         "beyond-lora", settings={"layer_replication": [[0, 2], [1, 3]]}),
     "a head trained in full": case(

@@ -30,10 +30,12 @@ VALUES = {  # words of a ValueError, and the arguments of explore
     "name must … got '1st'": {"name": "1st"},
     "height must … got -5": {"height": -5},
     "height must … got '380'": {"height": "380"},
-    "play must … (r) … ['start']": {"start": ["a", "both zero"], "r": [2, 8], "play": "start"},
+    "r must have no NaN … (nan, 1)": {"r": [np.nan, 1]},
+    "play must … (['r']) … ['start']": {"start": ["a", "both zero"], "r": [2, 8], "play": "start"},
     "own must … (there is none)": {"log": bool, "own": ["log"]},
-    "own must … (r), got 'r'": {"r": [2, 8], "own": "r"},
-    "drag must … (r), got ('r', 'log')": {"r": [2, 8], "drag": ("r", "log")},
+    "own must be a list … (['r']), got 'r'": {"r": [2, 8], "own": "r"},
+    "drag must be a pair … (['r']), got 'r'": {"r": [2, 8], "drag": "r"},
+    "drag must … (['r']), got ('r', 'log')": {"r": [2, 8], "drag": ("r", "log")},
     "drag must … (None, None)": {"r": [2, 8], "drag": (None, None)},
 }
 TYPES = {  # and of a TypeError

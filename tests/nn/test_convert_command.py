@@ -23,6 +23,8 @@ def test_mixed_ranks_without_alpha(tmp_path, monkeypatch, capsys):
     report = "r = 4, alpha = 4, s = 1: 1 (blocks.0.q, ...)\nr = 2, alpha = 2"
     _, dry = convert("--alpha", "r")
     assert report in dry and "nothing is written" in dry
+    assert convert("--alpha", "r", "--out", "") == (2, "")
+    assert "out must be a path, or None, got ''" in capsys.readouterr().err
     words = ("--alpha", "r", "--out", tmp_path / "out")
     status, text = convert(*words)
     assert status == 0 and report in text

@@ -151,7 +151,7 @@ def test_a_file_without_an_adapter(tmp_path):
     save_file({}, tmp_path / "empty.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no header")
     for name, message in (("empty", "matrices of exactly one adapter"),
-                          ("broken", "broken.*incomplete or not a safetensors"),
+                          ("broken", "broken.*must be a safetensors file"),
                           ("absent", "there is no .*absent"),
                           ("lora-00001-of-00002", "must be a complete file, got .*00001")):
         with pytest.raises((OSError, ValueError), match=message):

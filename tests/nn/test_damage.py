@@ -53,7 +53,7 @@ DAMAGE = {  # the file to be named: words of the message, in order, and what hap
         f"{Q0} … 1 non-finite entries of 32": tensors(
             lambda t: t[Q0].view(-1)[:1].fill_(torch.nan)),
         "must have shape (5, … got (4,": config(r=5),
-        "tokens.lora_embedding_ … no place for it": config(target_modules=["q", "v"]),
+        "must contain only … tokens.lora_embedding_": config(target_modules=["q", "v"]),
         "base_model.model.head.weight' … says was trained … modules_to_save null": config(
             modules_to_save=["head"]),
         "base_model.model.blocks.0.q.bias' … says was trained … bias 'none'": config(

@@ -82,12 +82,14 @@ def delete_default(model):
 OURS = AdapterConfig(**CONFIG)
 VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
     "r must … got 0": [*layer(r=0), field(r=0)],
+    "rank_pattern['q'] must … got 0": [field(rank_pattern={"q": 0})],
+    "alpha_pattern['q'] must … got -1": [field(alpha_pattern={"q": -1})],
     "alpha must … got nan": layer(alpha=np.nan),
     "dropout must … got 1": layer(dropout=1),
     "name must … got 'a.b'": layer(name="a.b"),
     "matrices must … (2, 8) and (5, 2), got (3, 8)": [
         lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.ones(3, 8), torch.ones(5, 3)))],
-    "name must … ['default', 'b'] … got 'b'": [
+    "name must … ['default', 'b'] … got 'b'; give another name, or call unload(model) first": [
         lambda m, p: m.blocks[0].q.add_adapter("b", 2, 4)],
     "base_layer must have a weight with values": [base(nn.Linear(7, 5, device="meta"))],
     "base_layer must be without sparse": [
@@ -107,12 +109,19 @@ VALUES = {  # what a ValueError says, and the calls; m has adapters, p is plain
         lambda m: set_adapter(m, "default"), lambda m: loraplus_groups(m, 0.1, 4)),
     "name must … 'default', 'b', got 'c'": [
         lambda m, p: delete_adapter(m, "c"), lambda m, p: save_adapter(m, "/nowhere", "c")],
+    "directory must … got ''": [
+        lambda m, p: save_adapter(m, ""), lambda m, p: load_adapter(m, "")],
+    f"directory must be the folder … got the file {__file__!r}": [
+        lambda m, p: load_adapter(m, __file__)],
     "names must … 'default', 'b', got 'c'": [
         lambda m, p: set_adapter(m, ["b", "c"]), lambda m, p: m.blocks[0].q.set_adapter("c")],
     "model must … base_layer": [
         lambda m, p, call=call: call(make_layer())
         for call in (unload, merge_and_unload, delete_default)],
     "lr must … got 0": [lambda m, p: loraplus_groups(m, 0, 4)],
+    "A in matrices must be finite, got 16": [
+        lambda m, p: LoRALinear(p.head, 2, 4, matrices=(torch.nan * torch.ones(2, 8),
+                                                        torch.ones(5, 2)))],
     "32 non-finite": [saved(set_A(torch.full((4, 8), torch.nan)))],
     "(4, 8)": [saved(set_A(torch.ones(4, 9)))],
     "must have the same rsLoRA": [saved(lambda m: inject(m, ["head"], 4, 8, rule="rslora"))],
@@ -124,12 +133,19 @@ TYPES = {  # and a TypeError
         lambda m, p, pair=pair: LoRALinear(p.head, 2, 4, matrices=pair)
         for pair in (5, [torch.ones(2, 8)], np.ones((2, 2, 8)), (np.ones((2, 8)), None))],
     "no setting lora_alpha; … AdapterConfig": [targets(["q"], alpha=None, lora_alpha=4)],
+    "LoRALinear has no setting rslora; … rule": [
+        lambda m, p: LoRALinear(p.head, 2, 4, rslora=True)],
+    "targets must … AdapterConfig … got {'r': 4": [
+        lambda m, p: inject(p, CONFIG), targets(CONFIG)],
+    "config must … LoraConfig, got ": [
+        lambda m, p, it=it: AdapterConfig.from_peft(it) for it in (CONFIG, None)],
     "base_layer must … Embedding": [base(nn.Embedding(7, 5))],
     "base_layer must … Shouting": [base(Shouting(7, 5))],
-    "'blocks.0.act' … Tanh": [targets(["q", "act"])],
+    "'blocks.0.act' … Tanh; exclude=['act'] leaves it out": [targets(["q", "act"])],
     "r, alpha, exclude, rule and dropout must … got AdapterConfig": [
         targets(OURS, 0), targets(OURS, None, 0)],
-    "use_rslora": [field(use_rslora="no")], "rank_pattern": [field(rank_pattern=[2])],
+    "use_rslora": [field(use_rslora="no")],
+    "rank_pattern must be a dict": [field(rank_pattern=[2])],
     "directory must … got 5": [
         lambda m, p: save_adapter(m, 5), lambda m, p: load_adapter(m, 5)],
     "ratio must … got None": [lambda m, p: loraplus_groups(m, 0.1, None)],

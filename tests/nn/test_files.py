@@ -156,6 +156,12 @@ def test_a_failed_save_leaves_the_old_files_and_nothing_else(tmp_path, monkeypat
     assert files() == before
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(PermissionError, match=f"must be writable, got {str(tmp_path)!r}$"):
+        save_adapter(adapted(4)[0], tmp_path)
+
+
 @pytest.mark.parametrize("stop, whole", [
     ([1, 2, 3], True), ([2, 3], False), ([3], False), ([2], True)], ids=str)
 def test_a_stopped_save_leaves_no_weights_beside_the_settings_of_others(

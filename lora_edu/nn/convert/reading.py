@@ -14,7 +14,8 @@ from lora_edu.formats import lora_file, tensors
 from lora_edu.formats.config import AdapterConfig, beyond_plain, check_keeps_base, whole
 from lora_edu.formats.layouts import DIGEST, LAYOUTS, WEIGHTS, Layout, is_embedding, model_in
 from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile, Module
-from lora_edu.nn.files import as_torch, check_finite, naming
+from lora_edu.nn.files import as_torch, naming
+from lora_edu.nn.low_rank import check_finite
 
 FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
