@@ -115,7 +115,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     else:
         name = f"“{start}”" if start[0].islower() or " " in start else start
         sharper = number(curvature[chosen] / curvature[default])
-        title = f"{name} has {sharper} times the default’s curvature λ and {times} times its best η"
+        title = f"With {name}, λ is {sharper} times and the best η {times} times the default’s"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
