@@ -201,7 +201,7 @@ def test_a_reader_s_own_files_are_drawn(engine, site, tmp_path):
             (each) => each.checkVisibility()).at(-1).textContent;
         return [last(".findings"), last(".explorer-headline")]""")
     assert "layout peft, 9 modules" in findings and "faults we look for was found" in findings
-    assert "of 4 components in every module retains" in components
+    assert "of 4 components per module retains" in components
 
 
 
