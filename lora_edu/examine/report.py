@@ -191,10 +191,11 @@ def kept(rows: list[Row], keep: int) -> str:
     poorer = sum(row.rank_holding(MOST) > keep for row in rows)
     in_each = f"at least {percent(MOST)} in each module"
     if poorer:
-        in_each = f"less than {percent(MOST)} in {poorer} of {_modules_in_words(len(rows))}"
-    return (f"Keeping {components} components in every module retains "
-            f"{percent(1 - lost(rows, keep))} of the total ‖ΔW‖², "
-            f"{'but' if poorer else 'and'} {in_each}")
+        share = f"{poorer} of" if poorer < len(rows) else "all"
+        in_each = f"under {percent(MOST)} in {share} {_modules_in_words(len(rows))}"
+    return (f"Keeping {components} components per module retains "
+            f"{percent(1 - lost(rows, keep))} of ‖ΔW‖² overall, "
+            f"{'but' if 0 < poorer < len(rows) else 'and'} {in_each}")
 
 
 def most_changed(examination: Examination) -> str:
@@ -270,8 +271,7 @@ def moved_seen(examination: Examination) -> str:
     if at_least == "–":
         return ("A’s norm cannot show that, because it equals A’s initial norm up to chance "
                 "(median over modules).")
-    at_right_angle = (f", and by {about} if the whole change was at a right angle to the initial "
-                      "A")
+    at_right_angle = f", or {about} if the move is at right angles to the start"
     return (f"By at least {at_least} of its initial norm{at_right_angle if about != '–' else ''} "
             "(medians over modules).")
 

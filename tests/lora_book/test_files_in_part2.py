@@ -47,7 +47,7 @@ def test_each_rule_keeps_what_the_table_says_and_without_r_the_best_rate_falls(p
     whole, broken = (np.array(row.split(), dtype=float) for row in rates)
     assert np.ptp(whole) == 0 and broken[0] / broken[-1] == 64
     reading = searched((1, 64), {"LoRA": whole, "unscaled": broken})["layout"]["meta"]["reading"]
-    assert reading.endswith("stays the same under α/r and falls 64-fold under α")
+    assert reading.endswith("is constant with s = α/r and falls 64-fold with s = α")
 
 
 def test_another_unit_has_the_same_bits(printed):

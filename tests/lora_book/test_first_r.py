@@ -191,7 +191,7 @@ def test_what_the_carried_rate_costs_is_said(task, r1):
     lost = np.isinf(regrets).sum(axis=1).max()
     # Tuned at 1 and carried to 64, SGD's best rate is the last of those tried.
     bound = "at least " if (task, r1) == (SGD, 1) else ""
-    outcome = f"is {bound}{max(costs):.3g} times the lowest there"
+    outcome = f"is {bound}{max(costs):.3g} times its minimum"
     if lost:
         outcome = f"training diverges in {lost} of 5 runs"
     elif max(costs) == 1:

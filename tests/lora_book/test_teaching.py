@@ -13,7 +13,7 @@ from tests.lora_book.figure_words import reading
     (darkrooms(256), "÷ r: letters × 1,"),
     (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
     (dropped("fixed", ranks=UPWARDS), "retuning η gains nothing"),
-    (dropped("= r", ranks=UPWARDS), "the loss at r = 64 is 30 times the lowest there"),
+    (dropped("= r", ranks=UPWARDS), "the loss at r = 64 is 30 times its minimum"),
     (valleys("Qwen3-30B-A3B", "the smallest rank"),
      "r = 1 raises the loss by 0.0041 nats at r = 64"),
     (costs("16 → 64", 0), "the median cost is 0.0002 nats")])

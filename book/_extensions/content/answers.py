@@ -38,7 +38,7 @@ class Answers(SphinxDirective):
         self.env.note_dependency(str(file))
         answers = []
         for label, question, verdict in entries(file.read_text(encoding="utf-8")):
-            opening = f"{question}\n\n{verdict} [The whole answer](#{label})."
+            opening = f"{question}\n\n{verdict} [The full answer](#{label})."
             asked, answered = self.parse_text_to_nodes(opening)
             answers.append(tag("details", tag("summary", *asked.children), answered))
         return [nodes.container("", *answers, classes=["answers"])]

@@ -89,7 +89,7 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
                        for rule, (mean, error) in slopes.items())
     return figure(
         traces,
-        f"If inputs vary in {directions}, the best η depends least on r under {FORMULAS[flattest]}",
+        f"If inputs vary in {directions}, {FORMULAS[flattest]} makes the best η depend least on r",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
         f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η is proportional "
@@ -118,7 +118,7 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
         look = SCALE_LOOKS[rule]
         traces += [look.curve(ranks, rates, rule, size=10),
                    end_labels(ranks[-1], {FORMULAS[rule]: (rates[-1], look.colour)})]
-        outcomes.append(f"{_move(rates[-1] / rates[0])} under {FORMULAS[rule]}")
+        outcomes.append(f"{_move(rates[-1] / rates[0])} with s = {FORMULAS[rule]}")
     headline = f"From r = {ranks[0]} to {ranks[-1]}, the best η {' and '.join(outcomes)}"
     return figure(traces, headline, [roomy(named_ticks(ranks, "rank r"), 0.25)],
                   [labelled("best learning rate η", -2.2, 2.2, **power_ticks(-2, 2))], headline)
@@ -126,5 +126,5 @@ def searched(ranks: tuple[int, ...], best: dict[str, list[float]]) -> dict:
 
 def _move(factor: float) -> str:
     if factor == 1:
-        return "stays the same"
+        return "is constant"
     return f"rises {factor:.3g}-fold" if factor > 1 else f"falls {1 / factor:.3g}-fold"

@@ -69,4 +69,4 @@ def _worst(rows: dict[str, Valley]) -> str:
     if cost == "× 1":
         return "retuning η gains nothing at any rank"
     factor = cost.replace("× ", "").replace("≥", "at least")
-    return f"the loss at {name} is {factor} times the lowest there"
+    return f"the loss at {name} is {factor} times its minimum"

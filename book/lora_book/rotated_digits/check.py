@@ -7,7 +7,7 @@ from lora_book.shared.verdict import NotYet, array, ask, check, close, parts
 
 @check
 def undo_change(undo) -> str:
-    """Check the change of a layer that undoes a change of its inputs, picture by picture.
+    """Check the change of a layer that undoes a change in its inputs, picture by picture.
 
     undo: function (W0, b0, M, t) → (ΔW, Δb), for inputs that come as M·x + t.
     """

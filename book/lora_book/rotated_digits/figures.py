@@ -57,7 +57,7 @@ def names(task: str = "rotated", r: int = 0) -> dict:
     count = np.sum(called == truth)
     still = {**BLANK_AXIS, "constrain": "domain"}
     return figure(
-        traces, f"The network reads {count} of {runs.PICTURES} pictures {who}",
+        traces, f"{who.capitalize()}, the network reads {count} of {runs.PICTURES} digits",
         [{**still, "range": [-1, sheet.shape[1] - 1]}],
         [{**still, "range": [len(sheet) - 0.5, -1], "scaleanchor": "x", "scaleratio": 1}],
         f"{task}, {who}: {count} of these {runs.PICTURES} test pictures are "

@@ -84,7 +84,7 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
     else:
         reading = (f"{adapter}, r = {r}, after “{prompt}”: the text is {gain.mean():.2f} nats "
                    "per character more likely with the adapter than without it")
-        headline = f"With the adapter, a character is {gain.mean():.2f} nats more likely on average"
+        headline = f"On average, the adapter saves {gain.mean():.2f} nats per character"
         headings = [
             f"more likely {coloured('with', 'teal')} / {coloured('without', 'rose')} the adapter"]
     return figure(page(sample["prompt"], text, gain), headline,
