@@ -1,5 +1,6 @@
 """What make says where its arguments do not fit, in a line and without a traceback."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 def made(*arguments):
     """What make writes before it fails, with its own last line left out; nothing is installed."""
     ready = ["-o", ".venv/.ready", "-o", "node_modules/.ready", "-o", "book"]
-    here = f"BIN={Path(sys.executable).parent}"
+    here = f"BIN={os.path.relpath(Path(sys.executable).parent, REPOSITORY)}"  # without a blank
     run = subprocess.run(["make", "--silent", *ready, *arguments, here], cwd=REPOSITORY,
                          capture_output=True, text=True)
     assert run.returncode != 0
