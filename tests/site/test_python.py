@@ -13,6 +13,7 @@ from book._extensions.in_page.run_page import in_browsers
 from lora_edu.explore.page_data import headline
 from lora_edu.explore.plain_figure import plain_figure
 from tests.book import notebook
+from tests.patience import patiently
 from tests.site.conftest import Visit
 from tests.site.explorers import is_drawn, reads, type_into
 from tests.site.pages import EXPLORERS, HTML, all_pages, check_figure
@@ -244,6 +245,16 @@ def figure_at(**own) -> dict:
     return plain_figure(built.function(**{c.name: c.values[c.start] for c in built.controls} | own))
 
 
+def computes(root, want):
+    """The figure of the page is the one that Python computes here, as soon as it has come."""
+    def check():
+        have = root.evaluate("(root) => JSON.parse(JSON.stringify(root.explorer.figure))")
+        check_figure(have, want, rtol=1e-6)
+
+    is_drawn(root)
+    patiently(check)
+
+
 def test_own_values_are_computed(visit, page):
     """By the same function; a link holds them, and says what to do where Python has not started."""
     want = figure_at(r=6, alpha=11.5)
@@ -251,10 +262,7 @@ def test_own_values_are_computed(visit, page):
     root.get_by_role("button", name="own values").click()
     type_into(root, "r", 6)
     type_into(root, "α", 11.5)
-    reads(root, headline(want))
-    is_drawn(root)
-    have = root.evaluate("(root) => JSON.parse(JSON.stringify(root.explorer.figure))")
-    check_figure(have, want, rtol=1e-6)
+    computes(root, want)
     link = root.evaluate("(root) => root.explorer.link()")
     root.get_by_role("button", name="own values").click()
     other = visit(FIRST + link).page
@@ -262,7 +270,7 @@ def test_own_values_are_computed(visit, page):
     expect(root.locator(".explorer-failed")).to_have_text(re.compile(
         "alpha = 11.5: this plot has no such position until .*Run this page”[.]$"))
     begin(other)
-    reads(root, headline(want))
+    computes(root, want)
 
 
 REFUSED = {  # what is typed into the box of r, or of α → what the page says
