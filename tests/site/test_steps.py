@@ -76,11 +76,10 @@ def left_running(browser, site):
 def page(left_running):
     """The page of the first step with Python started and no file; tests share it."""
     page = left_running.page
-    start_over = page.get_by_role("button", name="Start over")
-    if start_over.count():  # there is a file
+    if file_of(page):
         page.once("dialog", lambda dialog: dialog.accept())
-        start_over.click()
-        expect(start_over).to_have_count(0)
+        page.get_by_role("button", name="Start over").click()
+        page.wait_for_function(f"() => !('lora.py' in ({FILES})())")
     page.get_by_role("button", name="Reset all").click()
     yield page
     left_running.no_problems()

@@ -60,7 +60,8 @@ export class OwnFiles {
     if (!/^def \w+\(/m.test(text))
       return this.show(`${file.name} defines no function, so nothing has changed.`);
     this.keep(
-      { ...this.texts, "lora.before.py": this.texts[NAME], [NAME]: text }, // but no undefined one
+      // in the order of Python's, and without an undefined one
+      { ...this.texts, [NAME]: text, "lora.before.py": this.texts[NAME] },
       `${file.name} is now your lora.py. check() in a cell judges it.`,
     );
     this.hearChange();
