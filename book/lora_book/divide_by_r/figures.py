@@ -89,7 +89,8 @@ def best_rate(optimiser: str = "Adam", inputs: str = "one direction", steps: int
                        for rule, (mean, error) in slopes.items())
     return figure(
         traces,
-        f"If inputs vary in {directions}, {FORMULAS[flattest]} makes the best η depend least on r",
+        f"If inputs vary in {directions}, s = {FORMULAS[flattest]} makes the best η depend least "
+        "on r",
         [roomy(named_ticks(runs_rate.RANKS, "rank r"), 0.25)],
         [labelled("best learning rate η", *runs_rate.SPAN[optimiser], **power_ticks(-3, 3))],
         f"{optimiser}, {steps_done(steps)}, crossover rank {r_c:.1f}: the best η is proportional "
