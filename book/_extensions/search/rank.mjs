@@ -43,13 +43,13 @@ const EMPTY = new Set(
   fold(`a am an and are as at be between by can difference do does for from good has have how i if in is
   it me my not of on or should than that the there this to too use vs was what when which will with
   choose choosing chose chosen pick picking select selecting wähle wählen choisir elegir выбрать
-  alles auf bei beim das dem den der die ein eine für ich ist kann kein keine macht man mein mit nicht
-  oder sehr sich tun und von warum was welche welcher welches wenn wie wieso wieviel viel viele zu zum
+  alles auf bei beim das dem den der die ein eine für ich immer ist kann kein keine macht man mein mit nicht
+  oder ohne sehr sich tun und von warum was welche welcher welches wenn wie wieso wieviel viel viele zu zum
   zwischen
   au avec ce combien comment dans de des du elle en est et faut il la le les mon ne ou par pas pendant
-  pour pourquoi quel quelle que tous tout toute toutes trop très un une
+  pour pourquoi quel quelle que sans toujours tous tout toute toutes trop très un une
   al como con cual cuál cuándo cuánta cuántas cuánto cuántos del demasiada demasiado durante el entre es
-  hay las lo los mi muy para pero por porque qué se si sin su todas todo todos una usar y
+  hay las lo los mi muy para pero por porque qué se si siempre sin su todas todo todos una usar y
   в для и или как какая какое какой на почему что`).split(/\s+/),
 );
 // A question for the sentence that says what a word is.
