@@ -101,7 +101,7 @@ function isOneSlip(word, other) {
 /** The stem of a word, roughly; null where it says nothing. */
 function stem(word) {
   if (EMPTY.has(word)) return null;
-  const root = word.replace(/i[sz](e|ed|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
+  const root = word.replace(/i[sz](e|ed|ers?|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
   return root.length > 4 ? root.replace(/(ing|ed|ly|e)$/, "").replace(/(.)\1$/, "$1") : root;
 }
 
