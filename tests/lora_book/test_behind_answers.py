@@ -1,13 +1,16 @@
 """The small runs behind the answers."""
 
+import shutil
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
+from diffusers import UNet2DConditionModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM
 
 from lora_book.behind_answers import (
     runs_draws,
@@ -25,8 +28,10 @@ from lora_book.starts.runs_saved_files import original
 from lora_edu.nn import inject, lora_layers, merge_and_unload
 from tests.lora_book.oracles import span
 from tests.lora_book.peft_layer import X, adapted
+from tests.nn.models import IDS, llama
 
 SCHEDULES = list(runs_schedules.SHAPES)
+old_name = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
 
 
 @pytest.mark.claim("obs-schedules")
@@ -332,6 +337,83 @@ def test_the_file_of_a_second_adapter_lacks_the_first(tmp_path):
     assert together.active_adapters == ["default"]
     together.base_model.set_adapter(["default", "second"])
     torch.testing.assert_close(together(X), of_both)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The folders of a tiny Llama and of its adapter, and the logits that both give."""
+    base = llama()
+    base.save_pretrained(tmp_path / "base")
+    base.name_or_path = str(tmp_path / "base")
+    model = get_peft_model(base, LoraConfig(init_lora_weights=False)).eval()
+    model.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "base", tmp_path / "adapter", model(IDS).logits
+
+
+def query(model):
+    return model.model.layers[0].self_attn.q_proj
+
+
+@old_name
+def test_a_merged_model_is_loaded_without_its_adapter(saved, tmp_path):
+    of_base, of_adapter, logits = saved
+    base = AutoModelForCausalLM.from_pretrained(of_base)
+    W0 = query(base).weight.detach().clone()
+    merged = PeftModel.from_pretrained(base, of_adapter).merge_and_unload()
+    merged.save_pretrained(tmp_path / "merged")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    torch.testing.assert_close(again(IDS).logits, logits)
+
+    shutil.copytree(of_adapter, tmp_path / "merged", dirs_exist_ok=True)
+    twice = query(AutoModelForCausalLM.from_pretrained(tmp_path / "merged"))
+    delta = twice.get_delta_weight("default")
+    torch.testing.assert_close(twice.base_layer.weight + delta, W0 + 2 * delta)
+
+
+@old_name
+def test_an_adapter_that_transformers_loads_does_not_merge(saved):
+    of_base, of_adapter, logits = saved
+    by_hand = AutoModelForCausalLM.from_pretrained(of_base)
+    by_hand.load_adapter(of_adapter)
+    for model in (by_hand, AutoModelForCausalLM.from_pretrained(of_adapter)):
+        torch.testing.assert_close(model(IDS).logits, logits)
+        with pytest.raises(AttributeError, match="has no attribute 'merge_and_unload'"):
+            model.merge_and_unload()
+
+
+def test_a_safe_merge_rounds_the_update_too():
+    sums = []
+    for safe in (False, True):
+        model, layer = adapted(model=original().to(torch.bfloat16), init_lora_weights=False)
+        delta = layer.get_delta_weight("default")
+        assert delta.dtype == torch.float32
+        rounded = delta.bfloat16() if safe else delta
+        sums.append((layer.base_layer.weight + rounded).bfloat16())
+        assert torch.equal(model.merge_and_unload(safe_merge=safe)[0].weight, sums[-1])
+    assert not torch.equal(*sums)
+
+
+def test_a_safe_merge_refuses_nan():
+    model, layer = adapted()
+    nn.init.constant_(layer.lora_B["default"].weight, torch.nan)
+    with pytest.raises(ValueError, match="NaNs detected"):
+        model.merge_and_unload(safe_merge=True)
+
+
+def test_diffusers_fuses_the_adapter(tmp_path):
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8,), layers_per_block=1, cross_attention_dim=8,
+        attention_head_dim=4, norm_num_groups=4, down_block_types=["CrossAttnDownBlock2D"],
+        up_block_types=["CrossAttnUpBlock2D"])
+    inputs = torch.randn(1, 4, 8, 8), 3, torch.randn(1, 3, 8)
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    wanted = unet(*inputs).sample
+    unet.fuse_lora()
+    unet.unload_lora()
+    unet.save_pretrained(tmp_path)
+    again = UNet2DConditionModel.from_pretrained(tmp_path)
+    torch.testing.assert_close(again(*inputs).sample, wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("bias", ["lora_only", "all"])

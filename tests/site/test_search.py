@@ -34,7 +34,8 @@ def hits():
 # What the book says nothing of, though some of its words stand there.
 ELSEWHERE = ["banana", "best pizza near me", "buy shoes online", "chocolate cake recipe",
              "how old is the universe", "install python on windows", "javascript async await",
-             "lora teapot", "lora чайник"]
+             "lora teapot", "lora чайник", "wie alt ist das universum", "taille de la tour eiffel",
+             "ModuleNotFoundError: No module named 'pandas'"]
 
 
 def names(place):

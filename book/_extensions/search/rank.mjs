@@ -1,12 +1,14 @@
 // What ranks the places of the book for a query. No page is needed: tests run it in Node.
 
 import MiniSearch from "minisearch";
+import { ABROAD } from "./abroad.mjs";
 
 // One thing has one word, in texts and in queries.
 const SAME = [
-  [/['’][st]\b/g, ""],
+  [/['’][st]\b|\b(qu|[cdjlmns])['’]/g, ""],
+  [/\blora(?=\p{L}{3})/gu, "lora "], // LoraAlpha
   [/lora(\+| ?plus)/g, " loraplus "],
-  [/α|(?<!\p{L})(alfa|альфа)(?!\p{L})/gu, " alpha "],
+  [/α/g, " alpha "],
   [/η|\beta\b/g, " lr "],
   [/(δ|\bdelta) ?w\b/g, " deltaw "],
   [/σ/g, " sigma "],
@@ -29,54 +31,57 @@ const SAME = [
 // A query finds these, too.
 const ALSO = [
   [/\blr\b|\blearning rates?\b/g, "learning rate lr"],
-  [/\blernrate\b|\btaux d'apprentissage\b|\btasa de aprendizaje\b/g, "learning rate lr"],
-  [/学习率|скорост\p{L}* обучения/gu, " learning rate lr "],
-  [/秩|(?<!\p{L})ранг\p{L}*/gu, " rank "],
+  [/学习率/g, " learning rate lr "],
+  [/秩/g, " rank "],
   [/怎么|如何|设置|选择|什么|多少|的|是/g, " "], // in Chinese no space parts words
   [/\p{Script=Han}+/gu, " $& "],
-  [/\bzwei\b|\bdeux\b|\bdos\b/g, "2"],
-  [/\bzéro\b|\bcero\b/g, "0"],
-  [/\bkombinier\p{L}*|\bcombin(er|ar)\b/gu, "combine"],
-  [/\bzusammenführ\p{L}*|\bfusion\p{L}*/gu, "merge"],
-  [/\binitialis(é|iert)\p{L}*|\binicializ\p{L}*/gu, "initialized"],
-  [/\bdiverg(iert|e|ieren)\b/g, "diverges"],
-  [/\bbeste[nrs]?\b|\bmeilleure?\b|\bmejor\b/g, "best"],
-  [/\br\b|\bdims?\b|\brangs?\b|\brango\b/g, "$& rank"],
-  [/\bspeicher\b|\bmémoire\b|\bmemoria\b/g, "memory"],
+  [/\br\b|\bdims?\b/g, "$& rank"],
   [/\b(v?ram|oom|gpus?|\d+ ?gb)\b/g, "$& memory"],
 ];
 // In English, and in German, French, Spanish and Russian, as far as they are no English words.
 const EMPTY = new Set(
-  `a am an and are as at be between by can difference do does for from good has have how i if in is it
-  me my not of on or should than that the there this to use vs was what when which will with
+  fold(`a am an and are as at be between by can difference do does for from good has have how i if in is
+  it me my not of on or should than that the there this to too use vs was what when which will with
   choose choosing chose chosen pick picking select selecting wähle wählen choisir elegir выбрать
-  auf bei das dem den der die ein eine für ich ist kann macht man mein mit nicht oder sich und
-  von warum was welche welcher welches wenn wie wieso wieviel viel zu zum zwischen
-  au avec ce comment dans de des du elle est et la le les mon ou par pas pour pourquoi quel quelle
-  qu que un une
-  como con cual cuál cuándo el en es hay las lo los mi para pero por porque qué se sin su una y
-  в для и или как какая какое какой на почему что`.split(/\s+/),
+  alles auf bei beim das dem den der die ein eine für ich immer ist kann kein keine macht man mein mit nicht
+  oder ohne sehr sich tun und von warum was welche welcher welches wenn wie wieso wieviel viel viele zu zum
+  zwischen
+  au avec ce combien comment dans de des du elle en est et faut il la le les mon ne ou par pas pendant
+  pour pourquoi quel quelle que sans toujours tous tout toute toutes trop très un une
+  al como con cual cuál cuándo cuánta cuántas cuánto cuántos del demasiada demasiado durante el entre es
+  hay las lo los mi muy para pero por porque qué se si siempre sin su todas todo todos una usar y
+  в для и или как какая какое какой на почему что`).split(/\s+/),
 );
 // A question for the sentence that says what a word is.
 const DEFINES = new RegExp(
   [
-    "^(what('s| is| are| does)|was (ist|sind|heißt|bedeutet)|qu[eé] es|qu'est-ce que?|define)\\b",
+    "^(what('s| is| are| does)|was (ist|sind|heißt|bedeutet)|que es|qu'est-ce que?|define)\\b",
     "\\bmean(s|ing)?\\b",
   ].join("|"),
   "g",
 );
-// What Python prints around the words that tell one error from another.
-const ERROR = /\b\w+(error|exception|warning):|\bobject has no attribute\b/g;
+// What Python prints around the words that tell one error from another: of a dotted name the last two.
+const ERROR = [
+  [/\bkeyerror:/g, "key "],
+  [/\b\w+(error|exception|warning):|('[\w.]+' )?object has no attribute\b/g, ""],
+  [/\b[a-z_]\w*\.(\w+\.)*(?=\w+\.\w)/g, ""],
+  [/(?<![^\W_])[kqvo](?=_)|(?<=_)[kqvo](?![^\W_])/g, ""], // no k of 1/√(3k)
+];
 const WORDS = /\d+(?:\.\d+)+|\d+|\p{L}+/gu;
+
+/** A text without capitals and accents. */
+function fold(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
 
 /** The words of a text, without its signs. */
 function words(text, rules = SAME) {
-  let plain = text.normalize("NFKC").toLowerCase();
+  let plain = fold(text);
   for (const [pattern, word] of rules) plain = plain.replace(pattern, word);
   return plain.match(WORDS) ?? [];
 }
 
-const asked = (query) => words(query, [[ERROR, ""], ...SAME, ...ALSO]);
+const asked = (text, abroad = []) => words(text, [...ERROR, ...SAME, ...abroad, ...ALSO]);
 
 /** Whether one letter more, less, changed, or swapped with the next makes the one word the other. */
 function isOneSlip(word, other) {
@@ -96,7 +101,7 @@ function isOneSlip(word, other) {
 /** The stem of a word, roughly; null where it says nothing. */
 function stem(word) {
   if (EMPTY.has(word)) return null;
-  const root = word.replace(/i[sz](e|ed|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
+  const root = word.replace(/i[sz](e|ed|ers?|ing|ations?)$/, "iz").replace(/([^s])s$/, "$1");
   return root.length > 4 ? root.replace(/(ing|ed|ly|e)$/, "").replace(/(.)\1$/, "$1") : root;
 }
 
@@ -181,9 +186,9 @@ export async function finder(places) {
   const likeness = likenessBy(counts);
 
   return (query, limit) => {
-    const plain = query.toLowerCase();
+    const plain = fold(query);
     const topic = plain.replace(DEFINES, "");
-    const typed = asked(topic).map(stem).filter(Boolean);
+    const typed = asked(topic, ABROAD).map(stem).filter(Boolean);
     if (query && !typed.length) return null;
     const terms = typed.map((term, i) => spelled(term, i === typed.length - 1));
     const telling = [...new Set(terms.filter(tells))];
