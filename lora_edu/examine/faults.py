@@ -109,7 +109,7 @@ FAULTS = (
     Fault(
         "doubtful-alpha", "note",
         find=ask.doubtful_alpha,
-        symptom="α is stored in keys that diffusers' own UNet loader ignores",
+        symptom="α is stored in keys that some of diffusers' loaders ignore, such as its UNet's",
         cause="ComfyUI and others write such keys, and read them",
         remedy="load it with a tool that reads them, or convert it (python -m "
                "lora_edu.nn.convert)"),
@@ -236,7 +236,7 @@ FAULTS = (
     Fault(
         "merge", "warning",
         find=base.lost_by_rounding,
-        symptom="merging into bfloat16 rounds away more than half of ‖ΔW‖², {share} in the worst "
+        symptom="merging into bfloat16 has an error above half of ‖ΔW‖², {share} in the worst "
                 "case",
         cause="ΔW is smaller than the spacing of bfloat16 numbers near W0",
         remedy="keep the adapter unmerged, or merge and store the weights in float32",

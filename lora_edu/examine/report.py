@@ -142,7 +142,7 @@ def verdict(examination: Examination) -> str:
     if not rows:
         return "Unknown: no module has usable numbers. See the findings."
     if not norms:
-        return "No. BA is exactly zero, so each layer computes the same as without the adapter."
+        return "No. ΔW is exactly zero, so A and B change nothing."
     of_all = len(examination.rows)
     where = "each module" if len(norms) == of_all else f"{len(norms)} of {of_all} modules"
     sizes = " to ".join(dict.fromkeys(f"{norm:.3g}" for norm in (min(norms), max(norms))))

@@ -220,7 +220,7 @@ def test_the_first_words_say_whether_it_does_anything(tmp_path):
     assert "kaiming_uniform" not in text and "U(±1/√k)" in text and "U(±√(6/k))" not in text
     write_peft(tmp_path, in_peft(), change=lambda tensors: {
         key: 0 * value if "lora_B" in key else value for key, value in tensors.items()})
-    assert "No. BA is exactly zero" in str(examine(folder))
+    assert "No. ΔW is exactly zero" in str(examine(folder))
     write_peft(tmp_path, in_peft(), change=lambda tensors: {
         key: value / 0 if "0.q.lora_B" in key else value for key, value in tensors.items()})
     text = str(examine(folder))

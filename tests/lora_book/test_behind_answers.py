@@ -416,6 +416,50 @@ def test_diffusers_fuses_the_adapter(tmp_path):
     torch.testing.assert_close(again(*inputs).sample, wanted, rtol=1e-4, atol=1e-5)
 
 
+def merged_when_tied(folder, **settings):
+    """In a tied Llama: (the change of W, the updates, the error after loading, the model)."""
+    ids = torch.arange(9)[None]
+    base = llama(vocab_size=9, num_hidden_layers=1, tie_word_embeddings=True)
+    W0 = base.lm_head.weight.detach().clone()
+    model = get_peft_model(base, LoraConfig(r=2, init_lora_weights=False, **settings)).eval()
+    for p in model.parameters():
+        if p.requires_grad:
+            nn.init.normal_(p)
+    layers = base.model.embed_tokens, base.lm_head
+    updates = [layer.get_delta_weight("default").detach() for layer in layers
+               if hasattr(layer, "get_delta_weight")]
+    trained = model(ids).logits
+    merged = model.merge_and_unload()
+    merged.save_pretrained(folder)
+    loaded = type(merged).from_pretrained(folder)
+    error = (loaded(ids).logits - trained).norm() / trained.norm()
+    return loaded.lm_head.weight.detach() - W0, updates, error, loaded
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_full_copies_of_a_tied_weight_merge_correctly(tmp_path, is_tied):
+    _, _, error, loaded = merged_when_tied(
+        tmp_path, target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"],
+        ensure_weight_tying=is_tied)
+    assert error < 1e-5
+    assert loaded.config.tie_word_embeddings == is_tied
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("names", [["embed_tokens"], ["lm_head"], ["embed_tokens", "lm_head"]])
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_adapters_on_a_tied_weight_all_merge_into_it(tmp_path, names, is_tied):
+    """When PEFT mends this, the answer must say so."""
+    change, updates, error, _ = merged_when_tied(
+        tmp_path, target_modules=names, ensure_weight_tying=is_tied)
+    torch.testing.assert_close(change, sum(updates), rtol=1e-4, atol=1e-4)
+    if is_tied:
+        torch.testing.assert_close(*updates)
+    assert len(updates) == (2 if is_tied else len(names))
+    assert error > 0.1
+
+
 @pytest.mark.parametrize("bias", ["lora_only", "all"])
 def test_trained_biases_are_saved_and_stay_when_the_adapter_is_off(tmp_path, bias):
     torch.manual_seed(0)

@@ -56,6 +56,25 @@ def test_a_layer_keeps_what_is_counted(modules, name):
         assert of_a_token == sum(kept(sizes[0], modules, 4, precision).values())
 
 
+@exactly
+@pytest.mark.parametrize(("modules", "name", "ratio"), [
+    ("q, v", "16 bits", 0.75), ("q, v", "mixed", 0.8),
+    ("all seven", "16 bits", 0.925), ("all seven", "mixed", 1.11)])
+def test_adapters_keep_more_than_full_fine_tuning_only_on_all_layers(modules, name, ratio):
+    """Bytes that the second of two layers keeps, over those without adapters, all trained."""
+    precision = PRECISIONS[name]
+
+    def kept_by_the_second(is_whole):
+        sizes = [llama(layers, 128, 344, 4, vocabulary=50) for layers in (1, 2)]
+        nets = [runs_memory.adapted(size, modules, 4, precision) for size in sizes]
+        if is_whole:
+            nets = [net.unload().requires_grad_(True) for net in nets]
+        one, two = (runs_memory.saved(net, TWO_TEXTS, precision) for net in nets)
+        return two - one
+
+    assert kept_by_the_second(False) / kept_by_the_second(True) == pytest.approx(ratio, abs=0.02)
+
+
 def ratio_to_the_peak(size, modules, name, checkpointing):
     """The bytes of the account over those held at once, in a step on 192 tokens."""
     precision = PRECISIONS[name]
