@@ -145,6 +145,8 @@ class ExplorerLinks(SphinxPostTransform):
     """Resolve ``[text](#name?control=key)``, also with another page's path in front."""
 
     default_priority = 5  # before MyST looks for headings
+    link_class = "explorer-link"
+    anchor = "#explorer-"  # with the name, where a link asks for no position
 
     def run(self, **kwargs) -> None:
         for node in list(self.document.findall(pending_xref)):
@@ -154,17 +156,22 @@ class ExplorerLinks(SphinxPostTransform):
             target = node.get("reftargetid") if other_page else node["reftarget"]
             page = node["reftarget"] if other_page else self.env.docname
             name, _, query = (target or "").partition("?")
-            explorers = explorers_by_page(self.env).get(page, {})
-            if not query and name not in explorers:
+            problem = self.problem(page, name, query)
+            if problem is None:
                 continue
-            if problem := link_problem(explorers, name, query):
+            if problem:
                 logger.warning("link to %s: %s", target, problem, location=node)
-            uri = f"#{target}" if query else f"#explorer-{name}"
+            uri = f"#{target}" if query else self.anchor + name
             if page != self.env.docname:
                 uri = self.app.builder.get_relative_uri(self.env.docname, page) + uri
             node.replace_self(nodes.reference(
                 "", "", *node.children, refuri=uri, internal=True,
-                classes=["explorer-link"] if query else []))
+                classes=[self.link_class] if query else []))
+
+    def problem(self, page: str, name: str, query: str) -> str | None:
+        """What is wrong with a link; None where it leads to no explorer, which may be right."""
+        explorers = explorers_by_page(self.env).get(page, {})
+        return link_problem(explorers, name, query) if query or name in explorers else None
 
 
 class CodeAtTheFoot(SphinxPostTransform):

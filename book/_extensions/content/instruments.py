@@ -8,15 +8,12 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from docutils import nodes
-from sphinx.addnodes import pending_xref
-from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util import logging
 
-from lora_edu.explore.sphinx_ext import digest, with_another_digest
+from lora_edu.explore.controls import slug
+from lora_edu.explore.sphinx_ext import ExplorerLinks, digest, with_another_digest
 
 from ..node import esbuild
 
-logger = logging.getLogger(__name__)
 SOURCES = Path(__file__).parents[2] / "lora_book/instrument"
 SHEET = SOURCES / "instrument.css"
 SCRIPT = "instrument.js"
@@ -65,29 +62,16 @@ def add_script(app, pagename, templatename, context, doctree) -> None:
         app.add_js_file(SCRIPT, loading_method="defer")
 
 
-class InstrumentLinks(SphinxPostTransform):
-    """Resolve ``[text](#hat?r=8)``, also with another page's path in front; a setting or a value
-    that the instrument does not have is a warning."""
+class InstrumentLinks(ExplorerLinks):
+    """Resolve ``[text](#hat?r=8)``; a setting or a value that the instrument does not have is a
+    warning."""
 
     default_priority = 4  # before those to explorers
+    link_class = "instrument-link"
+    anchor = "#"
 
-    def run(self, **kwargs) -> None:
-        for node in list(self.document.findall(pending_xref)):
-            if node.get("reftype") != "myst":
-                continue
-            is_elsewhere = node.get("refdomain") == "doc"
-            target = node.get("reftargetid") if is_elsewhere else node["reftarget"]
-            page = node["reftarget"] if is_elsewhere else self.env.docname
-            name, _, query = (target or "").partition("?")
-            if name not in names_by_page(self.env).get(page, []):
-                continue
-            if problem := link_problem(query):
-                logger.warning("link to %s: %s", target, problem, location=node)
-            uri = f"#{target}"
-            if page != self.env.docname:
-                uri = self.app.builder.get_relative_uri(self.env.docname, page) + uri
-            node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True,
-                                              classes=["instrument-link"]))
+    def problem(self, page: str, name: str, query: str) -> str | None:
+        return link_problem(query) if name in names_by_page(self.env).get(page, []) else None
 
 
 def link_problem(query: str) -> str:
@@ -99,11 +83,8 @@ def link_problem(query: str) -> str:
         rule = rules.get(key.removeprefix("was."))
         if rule is None and key not in NOT_SETTINGS:
             return f"no setting {key!r}, only {', '.join(rules)}"
-        if rule and rule["kind"] == "choice" and value not in map(slug, rule["allowed"]):
-            return f"{key} has no value {value!r}, only {', '.join(map(slug, rule['allowed']))}"
+        if rule and rule["kind"] == "choice":
+            allowed = [slug(str(choice)) for choice in rule["allowed"]]  # as address.js writes it
+            if value not in allowed:
+                return f"{key} has no value {value!r}, only {', '.join(allowed)}"
     return ""
-
-
-def slug(value) -> str:
-    """A value as it stands in an address: see address.js."""
-    return re.sub(r"[^\w.]+", "-", str(value).lower()).rstrip("-")
