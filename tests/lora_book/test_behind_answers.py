@@ -291,26 +291,6 @@ def test_cards_with_one_draw_are_one_card_with_the_whole_batch():
     assert shared[:, small] == pytest.approx(alone[:, small], rel=0.02)
 
 
-@pytest.mark.claim("obs-cards")
-def test_separate_draws_leave_each_card_its_share_of_the_first_decrease():
-    """In SGD's first step, averaged over draws of A, for any gradients of the cards."""
-    rng = np.random.default_rng(0)
-    n, d, k, r = 4, 6, 8, 2
-    G = rng.normal(size=(n, d, k))
-    G += 2 * rng.normal(size=(d, k))
-    A = rng.normal(size=(20_000, n, r, k))
-
-    def decrease(A):  # ⟨mean of G, mean of Gᵢ·Aᵢᵀ times A of the first card⟩, over s²η
-        grad_B = np.einsum("idk,cirk->cdr", G, A) / n
-        return np.einsum("dk,cdr,crk->c", G.mean(axis=0), grad_B, A[:, 0])
-
-    one = decrease(np.repeat(A[:, :1], n, axis=1))
-    apart = decrease(A)
-    of_first = r * np.sum(G.mean(axis=0) * G[0]) / n
-    assert apart.mean() == pytest.approx(of_first, rel=0.05)
-    assert one.mean() == pytest.approx(r * np.sum(G.mean(axis=0)**2), rel=0.05)
-
-
 # What the answers say beside the claims
 
 
