@@ -1,1 +1,1 @@
-"""The tests; `python -m pytest tests` and the modules of benchmarks/ run from the repository."""
+"""The tests; `python -m pytest tests` and `python -m tests.audit` run from the repository."""

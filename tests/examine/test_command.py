@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.nn.console import run
 from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
+from tests.nn.models import unet
 
 
 def test_the_status_says_whether_something_is_wrong(tmp_path, monkeypatch, capsys):
@@ -105,21 +106,18 @@ AS_IN_2023 = (  # what diffusers writes, and what it wrote then
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_call_that_it_names_loads_a_file_of_diffusers(tmp_path, monkeypatch, whole, is_old):
     """whole: whether the UNet saved it, without a pipeline, and so without "unet"."""
-    import diffusers
     from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
     class Pipeline(StableDiffusionLoraLoaderMixin):
         hf_device_map = None
         text_encoder = None
 
-        def __init__(self, unet):
-            self.unet = unet
-            self.components = {"unet": unet}
+        def __init__(self, model):
+            self.unet = model
+            self.components = {"unet": model}
 
-    unet = diffusers.UNet2DConditionModel(
-        8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
-        up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
-    trained = copy.deepcopy(unet)
+    plain, x = unet()
+    trained = copy.deepcopy(plain)
     trained.add_adapter(peft.LoraConfig(r=4, lora_alpha=4, target_modules=["to_q", "to_out.0"],
                                         init_lora_weights=False))
     file = tmp_path / "pytorch_lora_weights.safetensors"
@@ -137,9 +135,8 @@ def test_the_call_that_it_names_loads_a_file_of_diffusers(tmp_path, monkeypatch,
         f"{begin}{part}" for part in ("down", "mid", "up")}
     [line] = [line for line in text.splitlines() if line.startswith("How do I load it?")]
     [call] = re.findall(r"pipeline\.[\w.]+\([^)]*\)", line)
-    eval(call, {"pipeline": Pipeline(unet), "file": file})
-    x = torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16)
-    assert torch.equal(unet(*x).sample, trained(*x).sample)
+    eval(call, {"pipeline": Pipeline(plain), "file": file})
+    assert torch.equal(plain(*x).sample, trained(*x).sample)
 
 
 def test_a_report_that_nobody_reads_to_its_end_is_no_error(tmp_path):

@@ -296,26 +296,6 @@ def test_cards_with_one_draw_are_one_card_with_the_whole_batch():
     assert shared[:, small] == pytest.approx(alone[:, small], rel=0.02)
 
 
-@pytest.mark.claim("obs-cards")
-def test_separate_draws_leave_each_card_its_share_of_the_first_decrease():
-    """In SGD's first step, averaged over draws of A, for any gradients of the cards."""
-    rng = np.random.default_rng(0)
-    n, d, k, r = 4, 6, 8, 2
-    G = rng.normal(size=(n, d, k))
-    G += 2 * rng.normal(size=(d, k))
-    A = rng.normal(size=(20_000, n, r, k))
-
-    def decrease(A):  # ⟨mean of G, mean of Gᵢ·Aᵢᵀ times A of the first card⟩, over s²η
-        grad_B = np.einsum("idk,cirk->cdr", G, A) / n
-        return np.einsum("dk,cdr,crk->c", G.mean(axis=0), grad_B, A[:, 0])
-
-    one = decrease(np.repeat(A[:, :1], n, axis=1))
-    apart = decrease(A)
-    of_first = r * np.sum(G.mean(axis=0) * G[0]) / n
-    assert apart.mean() == pytest.approx(of_first, rel=0.05)
-    assert one.mean() == pytest.approx(r * np.sum(G.mean(axis=0)**2), rel=0.05)
-
-
 # What the answers say beside the claims
 
 
@@ -471,98 +451,6 @@ def test_trained_biases_are_saved_and_stay_when_the_adapter_is_off(tmp_path, bia
     assert (off - base(X)).abs().max() > 0.5
     model.save_pretrained(tmp_path)
     torch.testing.assert_close(PeftModel.from_pretrained(base, tmp_path)(X), model(X))
-
-
-def merged_by_kohya(files, ratios, concat=False):
-    """ΔW of the merged file. Each of ``files`` is (B, A, α); the first one's α stays."""
-    first_alpha = files[0][2]
-    factors = [ratio * (alpha / first_alpha)**0.5
-               for ratio, (_, _, alpha) in zip(ratios, files, strict=True)]
-    Bs = [abs(c) * B for c, (B, _, _) in zip(factors, files, strict=True)]
-    As = [c * A for c, (_, A, _) in zip(factors, files, strict=True)]
-    B = np.hstack(Bs) if concat else sum(Bs)
-    A = np.vstack(As) if concat else sum(As)
-    return first_alpha / len(A) * B @ A
-
-
-def test_ratios_of_kohyas_script_are_squared():
-    rng = np.random.default_rng(0)
-    (B1, A1, _), (B2, A2, _) = files = [
-        (rng.normal(size=(7, 4)), rng.normal(size=(4, 9)), 2) for _ in range(2)]
-    one = B1 @ A1 / 2
-    other = B2 @ A2 / 2
-    cross = (B1 @ A2 + B2 @ A1) / 2
-    np.testing.assert_allclose(merged_by_kohya(files, (0.7, 0.4)),
-                               0.49 * one + 0.16 * other + 0.28 * cross)
-    np.testing.assert_allclose(merged_by_kohya(files, (0.7, -0.4), concat=True),
-                               (0.49 * one - 0.16 * other) / 2)
-    np.testing.assert_allclose(merged_by_kohya(files, np.sqrt([2 * 0.7, 2 * 0.4]), concat=True),
-                               0.7 * one + 0.4 * other)
-    assert np.sqrt([2 * 0.7, 2 * 0.4]).round(2).tolist() == [1.18, 0.89]
-
-
-def test_ratios_for_kohyas_script_at_different_ranks():
-    rng = np.random.default_rng(0)
-    files = [(rng.normal(size=(7, r)), rng.normal(size=(r, 9)), alpha)
-             for r, alpha in ((4, 2), (12, 6))]
-    strengths = (0.7, 0.4)
-    ratios = [(f * 16 / r)**0.5 for f, r in zip(strengths, (4, 12), strict=True)]
-    wanted = sum(f * alpha / len(A) * B @ A
-                 for f, (B, A, alpha) in zip(strengths, files, strict=True))
-    np.testing.assert_allclose(merged_by_kohya(files, ratios, concat=True), wanted)
-
-
-@pytest.mark.parametrize("n", [2, 5])
-def test_averages_of_a_and_b_are_no_average_of_the_updates(n):
-    """Each client has its own inputs and outputs, so that every product has its own block."""
-    rng = np.random.default_rng(0)
-    A = np.zeros((n, 2, n, 3))  # client, component, the client whose input it is, input
-    B = np.zeros((n, n, 3, 2))  # client, the client whose output it is, output, component
-    for client in range(n):
-        A[client, :, client] = rng.normal(size=(2, 3))
-        B[client, client] = rng.normal(size=(3, 2))
-    product = np.einsum("aoc,cbi->abio", B.mean(axis=0), A.mean(axis=0))
-    for client in range(n):
-        update = B[client, client] @ A[client, :, client]
-        np.testing.assert_allclose(product[client, client].T, update / n**2)
-    assert np.abs(product[0, 1]).max() > 0  # a cross term
-
-    shared = rng.normal(size=(2, 4))
-    Bs = rng.normal(size=(n, 6, 2))
-    np.testing.assert_allclose(Bs.mean(axis=0) @ shared, (Bs @ shared).mean(axis=0))
-
-
-@pytest.mark.parametrize("beta", [0.01, 0.5])
-def test_the_dpo_loss_begins_at_ln_2(beta):
-    model, layer = adapted()
-
-    def margin():
-        logs = torch.log_softmax(model(X), dim=1)
-        return logs[:, 0] - logs[:, 1]  # the preferred one and the other
-
-    def loss():
-        with model.disable_adapter(), torch.no_grad():
-            of_reference = margin()
-        return -nn.functional.logsigmoid(beta * (margin() - of_reference)).mean().item()
-
-    assert loss() == pytest.approx(np.log(2))
-    nn.init.normal_(layer.lora_B["default"].weight)
-    assert loss() != pytest.approx(np.log(2), rel=1e-3)
-
-
-def test_a_base_that_is_not_frozen_adds_up_its_gradients():
-    torch.manual_seed(0)
-    W, A = torch.randn(5, 6, requires_grad=True), torch.randn(2, 6, requires_grad=True)
-    B = torch.zeros(5, 2, requires_grad=True)
-    optimiser = torch.optim.SGD([A, B], lr=0.01)
-    total = torch.zeros(5, 6)
-    for x in torch.randn(3, 7, 6):
-        optimiser.zero_grad()
-        y = x @ W.T + x @ A.T @ B.T
-        y.square().sum().backward()
-        total += 2 * y.detach().T @ x
-        optimiser.step()
-    torch.testing.assert_close(W.grad, total)
 
 
 def step(is_merged, r, d, n):

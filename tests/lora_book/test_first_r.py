@@ -50,15 +50,6 @@ def test_the_crossover_rank_of_every_layer_is_below_three():
     assert np.abs(np.subtract(batches, of_all)).max() == pytest.approx(0.3, abs=0.01)
 
 
-@pytest.mark.claim("thm-kept")
-@pytest.mark.parametrize(("scale", "power"), [
-    (RULES[KEPT], 0), (RULES[RSLORA], 0.5), (RULES[SAME], 1), (RULES[TWICE], 1),
-    (lambda r, r1: r / r1, 2)])
-def test_the_useful_part_of_the_first_step_at_a_carried_rate(scale, power):
-    """By the theorem of its growth, which test_divide_by_r.py holds: at one η it goes with s·r."""
-    assert scale(32, 8) * 32 / (scale(8, 8) * 8) == pytest.approx(4**power)
-
-
 @pytest.mark.claim("obs-regret")
 @pytest.mark.parametrize(("task", "mean", "worst"), [(ADAM, 1.25, 1.5), (NINETY, 1, 1)])
 def test_what_each_rule_costs_under_adam(task, mean, worst):

@@ -77,14 +77,8 @@ def test_the_valley_is_flatter_than_the_line(name, rates, slopes):
 def test_adams_corner_flies_far_out_and_comes_back():
     assert not np.isfinite(runs.losses("SGD")[-1, -1, -1])
     assert runs.losses("Adam")[-1, -1].argmax() == 3
-
-
-@pytest.mark.claim("obs-far-out")
-@pytest.mark.parametrize(("position", "sentence"), [
-    (("Adam", 64, 0.512), "rises to 19,576 times its initial value and ends at 16.6 times that"),
-    (("SGD", 64, 0.512), "the loss diverges"), (("Adam", 8, 0.004), "the loss falls to ")])
-def test_the_reading_says_how_far_a_run_flew(position, sentence):
-    assert sentence in reading(step_size(*position))
+    assert ("rises to 19,576 times its initial value and ends at 16.6 times that"
+            in reading(step_size("Adam", 64, 0.512)))
 
 
 @pytest.mark.parametrize(("optimiser", "power"), [("SGD", 2), ("Adam", 1)])

@@ -27,17 +27,12 @@ NAMES = "load must return a dict with the names 0, block.1.q, block.10.xq, not "
 MISTAKES = [(name, Slip(*row)) for name, *row in [  # which no slip of the book's names
     ("step-zero", DRAWN, DRAWN.replace("rng", "np.random"),
      "start draws A from something other than rng; expected rng."),
-    ("step-zero", DRAWN, "np.random.default_rng(0).uniform(-1, 1, (r, k)) / np.sqrt(k)",
-     "start draws A from something other than rng; expected rng."),
     ("step-zero", DRAWN, "rng.normal(0, 0.02, (r, k))",
      "start must draw the entries of A uniformly. They lie between -1.33/√k and 1.36/√k, with a "
      "standard deviation of 0.3/√k; expected between -1.00/√k and 1.00/√k, with a standard "
      "deviation of 0.6/√k."),
     ("step-zero", DRAWN, "rng.uniform(-1, 1, (k, r)) / np.sqrt(k)",
      "start returns an A of shape (4, 1); expected (1, 4)."),
-    ("optimisers", "return p - lr * g, state", "return p + 2 * lr * g, state",
-     "p after step 1 of sgd is wrong. sgd([[0]], [[0.1257]], None, 0.05) returned [[0.01257]]; "
-     "expected [[-0.006287]]."),
     ("optimisers", "(1 - beta2) * g**2", "(1 - beta2) * g",
      "p after step 1 of adam is wrong. adam([[0]], [[0.1257]], None, 0.05) returned [[-0.01773]]; "
      "expected [[-0.05]]."),
@@ -46,10 +41,7 @@ MISTAKES = [(name, Slip(*row)) for name, *row in [  # which no slip of the book'
      "[[-0.1321]], [[0.1049]], [[-0.5357]], [[0.3616]], 0.7, 0.03, 3, adam) returned [0.005482, "
      "0.005275, 0.005059]; expected [0.008224, 0.007913, 0.007588]."),
     ("load", "return layers", "return {}", f"{NAMES}an empty one."),
-    ("load", "return layers", "return [*layers]", f"{NAMES}list."),
     ("load", "return layers", "return {0: 1, 'a': 2}", f"{NAMES}0, a."),
-    ("layer", FREEZES, "self.base = base\n        base.weight.requires_grad_(False)",
-     "LoRALinear trains A, B, base.bias; expected A, B."),
     ("layer", FREEZES, "self.base = base\n        self.C = nn.Parameter(torch.ones(1))",
      "LoRALinear trains A, B, C, base.bias, base.weight; expected A, B.")]]
 STEP = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
@@ -95,11 +87,6 @@ def test_the_books_runs_are_torchs(rule, optimiser):
         stepper.step()
     for value, wanted in zip(got, (A.detach(), B.detach(), losses), strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-10)
-
-
-def test_the_book_is_short():
-    written = [line for line in (whole() + whole("lora_torch.py")).splitlines() if line.strip()]
-    assert len(written) <= 105 and not re.search("lora_edu", whole())
 
 
 # What the check lets in, and what it does not.

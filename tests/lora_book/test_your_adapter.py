@@ -98,9 +98,6 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
         replace(row, singular_values=np.array([4.0, 1.0, 0.01, 0.0])) for row in sample.rows))
     assert "keeping 1 retains 94.1 % and 2 retains 99.9 % of" in figures.rank(of_one)
     assert "you must keep 1." in figures.rank(of_one)
-    first, *others = of_one.rows
-    mixed = replace(of_one, rows=(replace(first, singular_values=np.array([4.0, 1.0])), *others))
-    assert "<b>Of at most 4 components in each module, " in figures.rank(mixed)
 
 
 def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
@@ -221,14 +218,6 @@ def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypat
     page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
     monkeypatch.setitem(sys.modules, "browser_page", page)
     assert words in figures.findings(figures.adapter())
-
-
-def test_a_default_that_was_tuned_needs_nothing(tmp_path):
-    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
-               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
-    (tmp_path / "adapter_config.json").write_text('{"lora_parameters": {"scale": 20.0}}')
-    assert ("was not chosen. Nothing to do if you tuned the learning rate at this scale; otherwise"
-            in figures.findings(figures.adapter(tmp_path)))
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

@@ -85,6 +85,16 @@ def gpt2():
             vocab_size=16, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)).eval()
 
 
+def unet():
+    """A tiny UNet of diffusers, and an input of it."""
+    import diffusers
+
+    model = diffusers.UNet2DConditionModel(
+        8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
+        up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
+    return model, (torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16))
+
+
 def tied_in_peft():
     """A Llama of PEFT whose embedding and output head share their adapter, and q of its block."""
     tied = llama(vocab_size=9, hidden_size=8, num_hidden_layers=1, tie_word_embeddings=True)

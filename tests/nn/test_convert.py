@@ -13,7 +13,7 @@ from lora_edu.nn import inject, lora_layers, save_adapter
 from lora_edu.nn.convert import convert
 from tests.nn.compare import assert_rounding_apart, same_bits
 from tests.nn.lora_files import a_and_b, updates, write
-from tests.nn.models import adapted, assert_pefts, net
+from tests.nn.models import adapted, assert_pefts, net, unet
 
 PREFIX = {"kohya": "lora_unet", "diffusers": "unet", "mlx": None}
 
@@ -158,24 +158,21 @@ def test_a_convolution_of_kohya_is_one_of_peft(tmp_path):
 def test_diffusers_loads_what_is_written_and_writes_what_is_read(tmp_path):
     import diffusers
 
-    unet = diffusers.UNet2DConditionModel(
-        8, block_out_channels=(32,), layers_per_block=1, down_block_types=["CrossAttnDownBlock2D"],
-        up_block_types=["CrossAttnUpBlock2D"], cross_attention_dim=16, attention_head_dim=4)
+    plain, x = unet()
     config = LoraConfig(r=4, lora_alpha=6, target_modules=["to_q", "to_out.0", "conv1"],
                         init_lora_weights=False, rank_pattern={"conv1": 3})
-    twin = get_peft_model(copy.deepcopy(unet), config).eval()
+    twin = get_peft_model(copy.deepcopy(plain), config).eval()
     twin.save_pretrained(tmp_path)
-    x = torch.randn(1, 4, 8, 8), 1, torch.randn(1, 5, 16)
     pipeline = diffusers.StableDiffusionPipeline
     for to in ("diffusers", "kohya"):
         convert(tmp_path, to, tmp_path / to, prefix=PREFIX[to])
         state, alphas, metadata = pipeline.lora_state_dict(
-            next((tmp_path / to).iterdir()), unet_config=unet.config, return_lora_metadata=True)
-        loaded = copy.deepcopy(unet).eval()
+            next((tmp_path / to).iterdir()), unet_config=plain.config, return_lora_metadata=True)
+        loaded = copy.deepcopy(plain).eval()
         pipeline.load_lora_into_unet(state, alphas, loaded, metadata=metadata)
         assert same_bits(loaded(*x).sample, twin(*x).sample)
 
     loaded.save_lora_adapter(tmp_path / "whole names", adapter_name="default_0")
-    convert(tmp_path / "whole names", "peft", tmp_path / "back", names=unet)
-    back = PeftModel.from_pretrained(unet, tmp_path / "back").eval()
+    convert(tmp_path / "whole names", "peft", tmp_path / "back", names=plain)
+    back = PeftModel.from_pretrained(plain, tmp_path / "back").eval()
     assert same_bits(back(*x).sample, twin(*x).sample)

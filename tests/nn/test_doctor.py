@@ -9,7 +9,6 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from lora_book.in_practice.faults import FAULTS
 from lora_book.in_practice.planting import adam, answer, ours, pefts, trained
@@ -25,7 +24,7 @@ from lora_edu.nn import (
 )
 from lora_edu.nn.checkup import FAULTS as KNOWN
 from tests.nn.compare import fingerprint, same_bits
-from tests.nn.models import llama
+from tests.nn.models import gpt2, llama
 from tests.refusals import refuses, rows
 
 # transformers calls an old name of its own when PEFT asks it about checkpointing
@@ -60,10 +59,8 @@ def test_every_finding_is_planted():
 # Healthy models
 
 
-def gpt2():
-    torch.manual_seed(0)
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=16, n_embd=16, n_layer=2, n_head=2))
-    return get_peft_model(model, LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
+def gpt2_in_peft():
+    return get_peft_model(gpt2(), LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
 
 
 def llama_in_peft(checkpointing=False):
@@ -106,7 +103,7 @@ HEALTHY = {
     "ours, beside bfloat16": lambda: ours(model=TinyChat().bfloat16()),
     "ours, two": two_of_ours,
     "ours, two active": lambda: two_of_ours(["default", "second"]),
-    "Llama": llama_in_peft, "GPT-2": gpt2,
+    "Llama": llama_in_peft, "GPT-2": gpt2_in_peft,
     "Llama, checkpointing": lambda: llama_in_peft(checkpointing=True),
     "PEFT, without a wrapper": lambda: inject_adapter_in_model(
         LoraConfig(r=2, target_modules=["q", "v"]), TinyChat()),

@@ -1,15 +1,16 @@
-"""One LoRA layer: several adapters on it, merging, copies."""
+"""One LoRA layer: its start, several adapters on it, merging, copies."""
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lora_edu import RULES
+from lora_edu import RULES, STARTS, initial
 from tests.nn.compare import assert_rounding_apart, same_bits
-from tests.nn.models import DTYPES, KINDS, inputs, make_layer
+from tests.nn.models import DTYPES, KINDS, inputs, make_layer, rng
 
 of_each_kind = pytest.mark.parametrize("kind", KINDS)
 merged_or_not = pytest.mark.parametrize("merged", [False, True])
@@ -24,6 +25,16 @@ def test_adapters_add_up():
         return layer(inputs()) - layer.base_layer(inputs())
 
     assert_rounding_apart(added_by("default") + added_by("b"), added_by(["b", "default", "b"]))
+
+
+@of_each_kind
+@pytest.mark.parametrize("distribution", ["kaiming_uniform", "gaussian", "peft_gaussian", 0.3])
+@pytest.mark.parametrize("start", STARTS)
+def test_a_layer_starts_with_the_matrices_of_the_core(kind, start, distribution):
+    layer = make_layer(kind, 5, 6, 4, 8, 3, torch.float64, start, distribution=distribution)
+    want = initial(6, 5, 4, start, distribution, rng=rng(3))
+    for matrix, drawn in zip(layer.active[0].parameters(), want, strict=True):
+        np.testing.assert_array_equal(matrix.detach(), drawn)
 
 
 # Merging

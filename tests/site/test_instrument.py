@@ -126,23 +126,6 @@ def test_the_line_says_that_r_is_below_the_rank_of_the_target(visit, name):
             "A larger r can draw more" if r < rank else f"{128 * r:,} numbers")
 
 
-@pytest.mark.parametrize("width", [1280, 768, 360])
-def test_a_bar_has_room(visit, width):
-    here = visit(HOME, viewport={"width": width, "height": 800})
-    cell = here.page.locator('[data-norm="loss"] td').first
-    assert cell.bounding_box()["width"] >= 80
-
-
-def test_the_portrait_stays_where_it_is_when_r_grows(visit):
-    here = visit(HOME)
-    boxes = []
-    for r in (1, 8):
-        here.open(f"{HOME}#hat?step=30&r={r}")
-        expect(line(here)).to_contain_text(f"{128 * r:,} numbers")
-        boxes.append([*matrix(here, "delta").bounding_box().values()])
-    assert boxes[1] == pytest.approx(boxes[0], abs=1)
-
-
 def test_the_code_makes_what_is_shown(visit):
     here = visit(f"{HOME}#hat?step=8&r=2&start=both-random&optimiser=sgd")
     expect(line(here)).to_contain_text("Step 8")
@@ -214,11 +197,6 @@ def test_a_phrase_puts_the_drawing_away(visit):
     expect(here.page.locator(".instrument-pad")).to_be_visible()
     phrase(here, "scale")
     expect(here.page.locator(".instrument-pad")).to_be_hidden()
-
-
-def test_the_buttons_of_a_chapter_stand_in_one_row_on_a_phone(visit):
-    here = visit("book/part1/step-zero.html", "phone")
-    assert here.page.locator(".instrument-watch").first.bounding_box()["height"] < 40
 
 
 @pytest.mark.parametrize(("query", "words"), [

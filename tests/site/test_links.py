@@ -40,28 +40,6 @@ def test_a_link_moves_the_explorer_in_place(reader, page):
         assert went["jump"] == 0
 
 
-LINKS = """() => {
-  const MOVING = ":is(.explorer-link, .instrument-link)";
-  const links = [...document.querySelectorAll("article a[href]:not(.headerlink)")];
-  const plain = links.filter((link) => !link.querySelector("img, .std-term"));
-  return plain.map((link) => ({
-    colour: getComputedStyle(link).color, moves: link.matches(`${MOVING}[href^='#']`),
-    mark: getComputedStyle(link, "::after").content.match(/[▸→]/)?.[0] || "",
-    opens: link.matches(`${MOVING}:not([href^='#'])`) }));
-}"""
-
-
-@pytest.mark.parametrize("page", ["answers/scale", "part1/step-zero",
-                                  "notes/files-and-faults"])
-def test_links_have_one_colour_and_a_mark_that_says_where_they_lead(visit, page):
-    """In text, tables and lists: ▸ moves a plot of the page, → opens one of another."""
-    here = visit(f"book/{page}.html")
-    links = here.page.evaluate(LINKS)
-    assert len({link["colour"] for link in links}) == 1
-    assert [link["mark"] for link in links] == [
-        "▸" if link["moves"] else "→" if link["opens"] else "" for link in links]
-
-
 @pytest.fixture
 def apart(opened):
     """(Visit, link, root, the way back): far below a plot, a link has moved it."""

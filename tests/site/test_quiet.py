@@ -2,7 +2,6 @@
 or lies on other words."""
 
 import pytest
-from playwright.sync_api import expect
 
 from lora_edu.explore import explore
 from tests.book import sampled
@@ -56,26 +55,6 @@ def test_nothing_sticks_out_of_a_phone(reader, page):
         assert tab.page.evaluate("document.scrollingElement.scrollWidth") <= 360
     finally:
         tab.resize(1280, 900)
-
-
-@pytest.mark.parametrize(("width", "least"), [(1280, 880), (1440, 760)])
-def test_a_plot_is_wide_and_the_sections_are_a_click_away(visit, width, least):
-    page = visit(FIRST, viewport={"width": width, "height": 900}).page
-    assert page.locator(".explorer").first.bounding_box()["width"] >= least
-    button = page.locator(".secondary-toggle")
-    if button.is_visible():
-        button.click()
-    expect(page.locator(".bd-toc .nav-link").first).to_be_visible()
-
-
-@pytest.mark.parametrize("page", ["notes/files-and-faults", "answers/your-settings"])
-def test_a_long_column_has_the_width_of_a_phone(visit, page):
-    tab = visit(f"book/{page}.html", "phone")
-    shares = tab.page.evaluate("""() => [...document.querySelectorAll(
-      "#planted-faults table, #your-settings #the-table table")].flatMap((table) =>
-      [...table.querySelectorAll("td:nth-child(2)")].map(
-        (cell) => cell.scrollWidth / table.parentElement.clientWidth))""")
-    assert shares and min(shares) > 0.9 and max(shares) <= 1
 
 
 def test_the_site_works_from_files(visit):

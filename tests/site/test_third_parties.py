@@ -63,9 +63,3 @@ def test_each_package_that_a_bundle_may_hold_is_listed(text):
         unread |= set(lock[f"node_modules/{name}"].get("dependencies", ())) - NOT_SHIPPED - packages
     runs_python = "Run this page" in (HTML / "book/part1/step-zero.html").read_text("utf-8")
     assert not runs_python or [name for name in packages if f"\n{name} " not in text] == []
-
-
-@pytest.mark.parametrize("words", [
-    "SIL Open Font License", "Font Awesome Free", "Bootstrap v", "Apache License 2.0", "esbuild"])
-def test_what_lies_inside_a_file_is_listed(text, words):
-    assert words in text

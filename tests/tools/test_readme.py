@@ -25,10 +25,3 @@ def test_the_table_of_contents_has_every_page_but_notes_in_its_order():
     listed = re.findall(r"^\| \[.*?\]\((book/\S+)\.md\) \|", README, re.MULTILINE)
     assert listed == [page for page in in_toc()
                       if not page.startswith("book/notes/") and page not in answers.PAGES]
-
-
-def test_the_licence_names_each_folder_with_data_of_others():
-    licence = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
-    sources = REPOSITORY.glob("lora_edu/**/SOURCES.md")
-    folders = {file.parent.relative_to(REPOSITORY).as_posix() for file in sources}
-    assert set(re.findall(r"lora_edu/[\w/]*/data", licence)) == folders

@@ -43,9 +43,3 @@ def problems(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(BOOK).as_posix())
 def test_a_page_has_no_word_that_the_sheet_forbids(page):
     assert problems(page.read_text(encoding="utf-8")) == []
-
-
-def test_a_forbidden_word_is_named_with_its_line_and_its_replacement():
-    assert problems("---\na: mostly\n---\nIt is mostly so.\n") == [
-        "line 4: “mostly”: write “usually”"]
-    assert problems("```python\nmostly = 1\n```\n") == []
