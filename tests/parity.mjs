@@ -3,22 +3,62 @@
 import { entriesThatDiffer, Run } from "../book/lora_book/instrument/engine.js";
 import { targetOf } from "../book/lora_book/instrument/portrait.js";
 import { computing } from "../book/lora_book/instrument/runs.js";
-import { checked, twinOf } from "../book/lora_book/instrument/settings.js";
+import { checked, TABLE, twinOf } from "../book/lora_book/instrument/settings.js";
+import { OPTIMISERS } from "../book/lora_book/instrument/steps.js";
 
 // The largest difference of two arrays; NaN where an entry is.
 const distance = (x, y) => x.reduce((most, value, i) => Math.max(most, Math.abs(value - y[i])), 0);
 const largest = (x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const relative = (gap, size) => (gap === 0 ? 0 : gap / size);
 
-// For each run of Python's, which lie one after the other in bytes, the engine's own run: where it
-// ends; whether both draw the same bits; for each quantity the largest difference, relative to its
-// largest value in the run; and the places where one alone is zero.
-export function runs(cases, bytes) {
-  let begin = 0;
-  return cases.map(({ settings, length, steps, last, norms: recorded }) => {
+// Runs that Python has made, one after the other in a buffer, each with its settings, its last
+// step, and the norms that train recorded.
+function* stored(cases, bytes) {
+  let start = 0;
+  for (const { settings, length, last, norms } of cases) {
     const values = checked(settings);
-    const python = new Run(values, bytes.slice(begin, begin + length));
-    begin += length;
+    const python = new Run(values, bytes.slice(start, start + length));
+    yield { values, python, last, norms };
+    start += length;
+  }
+}
+
+// For each run of Python's: the worst error of a single step of the engine, from each of Python's
+// states, relative to the largest entry; and whether both draw the same bits.
+export function singleSteps(cases, bytes) {
+  return [...stored(cases, bytes)].map(({ values, python, last }) => {
+    const move = { ...values, rate: values.rate * TABLE.rates[values.optimiser] };
+    const memories = Array.from({ length: 4 }, () => new Float64Array(64 * values.r));
+    Object.assign(move, { left1: 1, left2: 1 });
+    let error = 0;
+    for (let step = 0; step < last; step++) {
+      const now = python.frame(step);
+      const wanted = python.frame(step + 1);
+      move.left1 *= 0.9;
+      move.left2 *= 0.999;
+      const takeStep = OPTIMISERS[values.optimiser];
+      const next = {
+        A: takeStep(now.A, now.gradA, memories.slice(0, 2), move),
+        B: takeStep(now.B, now.gradB, memories.slice(2), move),
+      };
+      for (const name in next)
+        error = Math.max(
+          error,
+          relative(distance(next[name], wanted[name]), largest(wanted[name])),
+        );
+    }
+    const mine = new Run(values).frame(0);
+    const first = python.frame(0);
+    const sameStart = distance(mine.A, first.A) === 0 && distance(mine.B, first.B) === 0;
+    return { error, sameStart };
+  });
+}
+
+// For each run of Python's, the engine's own run: where it ends; for each quantity the largest
+// difference, relative to its largest value in the run; and the places where one alone is zero.
+export function wholeRuns(cases, bytes) {
+  return [...stored(cases, bytes)].map((each) => {
+    const { values, python, last } = each;
     const run = new Run(values);
     const gaps = {};
     const sizes = {};
@@ -36,14 +76,11 @@ export function runs(cases, bytes) {
       }
       const norms = run.norms(step);
       Object.keys(norms).forEach((name, i) => {
-        compare(name, [norms[name]], [recorded[step][i]]);
+        compare(name, [norms[name]], [each.norms[step][i]]);
       });
     }
     const errors = Object.keys(gaps).map((name) => relative(gaps[name], sizes[name]));
-    const sameStart = ["A", "B"].every(
-      (name) => distance(run.frame(0)[name], python.frame(0)[name]) === 0,
-    );
-    return { last: run.to(steps), sameStart, error: Math.max(...errors), zeros };
+    return { last: run.to(120), error: Math.max(...errors), zeros };
   });
 }
 

@@ -12,7 +12,16 @@ from lora_book.instrument.settings import TABLE, checked, twin_of
 from lora_book.workshop import file
 from lora_edu import equivalent
 from lora_edu.explore.page import NO_PLOT
-from tests.parity import FOLLOWS, OPTIMISERS, STARTS, check_runs, in_node, recorded
+from tests.parity import (
+    FOLLOWS,
+    OPTIMISERS,
+    STARTS,
+    by_python,
+    check_single_steps,
+    check_whole_runs,
+    in_node,
+    recorded,
+)
 
 REFUSED = [
     ({"rank": 4}, "rank is not a setting; the settings are target, bits, r, alpha, "),
@@ -44,9 +53,14 @@ TWINS = [{"optimiser": optimiser, "start": start, "decay": 0.01, "eps": 1e-4,
          for i, optimiser in enumerate(OPTIMISERS) for j, start in enumerate(STARTS)]
 
 
-@pytest.mark.parametrize(("count", "steps"), [(300, 8), (32, 120)])
-def test_the_engines_runs_are_those_of_train(count, steps):
-    check_runs(count, steps)
+def test_each_step_is_that_of_train():
+    python = by_python(300, steps=8)
+    check_single_steps(in_node("singleSteps", python.cases, python.data))
+
+
+def test_whole_runs_are_those_of_train():
+    python = by_python(32, steps=120)
+    check_whole_runs(in_node("wholeRuns", python.cases, python.data), python)
 
 
 @pytest.mark.parametrize("settings", TWINS, ids=str)
