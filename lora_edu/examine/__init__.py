@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,7 +230,8 @@ def _rows(held: LoraFile, progress: Callable[[int, int], Any] | None) -> Iterato
         if progress is not None and progress(done, len(held.modules)) is False:
             raise Stopped(f"stopped after {done} of {len(held.modules)} modules")
         if module.method in METHODS_OF_BA and held.is_whole(module):
-            yield row_of(name, module, held.scale_of(module), held.layout.transposed)
+            row = row_of(name, module, held.scale_of(module), held.layout.transposed)
+            yield replace(row, starts={}) if held.has_other_start else row
         else:
             yield row_without_numbers(name, module)
     if progress is not None:

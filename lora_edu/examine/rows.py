@@ -31,7 +31,8 @@ class Row:
     norm_A, norm_B: ‖A‖, ‖B‖ (Frobenius). singular_values: of ΔW = s·B·A, falling. They are NaN
     where A, B or BA is not finite (or above 1e100, whose squares would not be), and where it is no
     product of two matrices. starts: the spread with
-    which each start that the book knows would have drawn A; none for an A that is zero or none.
+    which each start that the book knows would have drawn A; none for an A that is zero or that a
+    start drew which the book does not know.
     """
 
     layer: str

@@ -109,6 +109,11 @@ class LoraFile:
         return {"True": "kaiming_uniform", "False": "kaiming_uniform",
                 "gaussian": "peft_gaussian"}.get(named)
 
+    @property
+    def has_other_start(self) -> bool:
+        """Whether the settings name a start whose spread is not known, such as PiSSA's."""
+        return bool(self.settings.configs) and self.start is None
+
     def is_whole(self, module: Module) -> bool:
         """Whether a module has an A and a B that can be multiplied."""
         if module.A is None or module.B is None:

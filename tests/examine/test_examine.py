@@ -197,6 +197,14 @@ def test_the_names_say_what_loads_a_file_of_diffusers(name, of):
     assert f"How do I load it? diffusers’ {of}\n" in report
 
 
+@pytest.mark.parametrize("start", ["pissa", "olora", "orthogonal"])
+def test_an_A_of_a_start_of_unknown_spread_is_not_compared_with_others(start):
+    file = {f"base_model.model.q.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}
+    report = examine(save(file), {"r": 2, "lora_alpha": 2, "init_lora_weights": start}).report()
+    assert "Does it do anything? Yes" in report
+    assert "How far did A move" not in report and "learning rate too large" not in report
+
+
 @pytest.mark.parametrize("settings, model, head", [
     ({"base_model_name_or_path": "a\nb"}, r'from_pretrained("a\nb", num_labels=3)', (3, 2)),
     ({}, "from_pretrained(base), ", ()), ({}, "from_pretrained(base, num_labels=3), ", (3, 2))])

@@ -137,6 +137,12 @@ def test_the_scale_is_told_to_each_tool(sample):
     assert "<td>diffusers, SD</td><td>no setting gives it: there s is 1</td>" in others
 
 
+def test_modules_without_a_known_scale_are_not_counted_as_having_it(sample):
+    first, *others = sample.rows
+    mixed = replace(sample, rows=(replace(first, scale=None), *others))
+    assert f"{len(others)} of {len(NAMES)} modules have r = {R}" in figures.strengths(mixed)
+
+
 def test_an_A_far_from_its_start_is_said_first():
     rng = np.random.default_rng(0)
     text = figures.how_far(figures.adapter(save({

@@ -244,7 +244,7 @@ def how_far(adapter: Examination) -> str:
     """A's spread relative to its initial spread, and how far A moved, as HTML."""
     known = replace(adapter, rows=tuple(with_numbers(adapter)))
     if not any(row.starts for row in known.rows):
-        return "<p>No module has an A that is initialised at random.</p>"
+        return "<p>No module has an A whose initial spread is known.</p>"
     titles = ["if A was initialised as", "spread of A, relative to its initial spread",
               "A moved at least (of its initial norm)", "if at a right angle to its initial value"]
     rows = [(START_WORDS[start], *beside_start(known, start)) for start in adapter.likely_starts()]
@@ -273,6 +273,8 @@ def strengths(adapter: Examination) -> str:
     norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
     setting = f"r = {yours.r} and s = {number(yours.scale)}"
     text = f"Every module has {setting}."
+    if scales[0].modules < len(adapter.rows):
+        text = f"{scales[0].modules} of {len(adapter.rows)} modules have {setting}."
     if len(scales) > 1:
         text = f"The most common of {len(scales)} pairs of r and s is {setting}."
     text += f" ‖ΔW‖ over all modules is {number(norm)}."
