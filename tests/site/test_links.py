@@ -43,7 +43,7 @@ def test_a_link_moves_the_explorer_in_place(reader, page):
 LINKS = """() => {
   const MOVING = ":is(.explorer-link, .instrument-link)";
   const links = [...document.querySelectorAll("article a[href]:not(.headerlink)")];
-  const plain = links.filter((link) => !link.querySelector("img, .std-term"));
+  const plain = links.filter((link) => !link.querySelector(".std-term"));
   return plain.map((link) => ({
     colour: getComputedStyle(link).color, moves: link.matches(`${MOVING}[href^='#']`),
     mark: getComputedStyle(link, "::after").content.match(/[▸→]/)?.[0] || "",
