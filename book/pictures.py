@@ -1,5 +1,5 @@
-"""The film at the top of README, the picture that a shared link shows, and the small pictures of
-The answers, taken from the built site:
+"""The film at the top of README, and the picture that a shared link shows, taken from the built
+site:
 
     make book && .venv/bin/python -m book.pictures
 
@@ -24,12 +24,6 @@ FILM = [*((f"{ROAD}word?start=b&t={t}", 1500 if t in (1, 30) else 450) for t in 
         *((f"{ROAD}word?start=both&t={t}", 250) for t in STEPS),
         (ROAD + "strides?alpha=8", 900), (ROAD + "strides?alpha=16", 600),
         (ROAD + "strides?alpha=32", 2000)]
-# The pictures: the question's label, and the position that its answer opens.
-PICTURES = {"why-scale": ROAD + "strides?alpha=32",
-            "first-r": ROAD + "carried?alpha=fixed",
-            "tuning-alpha": ROAD + "ticks?eta=on",
-            "why-zero": ROAD + "fold?t=8&angle=0",
-            "both-zero": ROAD + "saddle-point?a=0&b=0"}
 CARD = (".bd-header-article, .instrument-buttons, .instrument-step, .instrument-panel, figcaption"
         " { display: none !important } .cell + ul, section > section { visibility: hidden }")
 
@@ -40,10 +34,6 @@ def main() -> None:
         browser = launch(playwright)
         write_film(browser.new_page(viewport={"width": 720, "height": 900}), site)
         write_card(browser.new_page(viewport={"width": 1200, "height": 630}), site)
-        small = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1)
-        for label, position in PICTURES.items():
-            picture = taken(small, site, position, ".explorer-controls { display: none }")
-            picture.quantize(32).save(IMAGES / f"{label}.png", optimize=True)
 
 
 def write_film(page: Page, site: str) -> None:
@@ -65,14 +55,14 @@ def write_card(page: Page, site: str) -> None:
     card.quantize(128).save(IMAGES / addresses.PICTURE, optimize=True)
 
 
-def taken(page: Page, site: str, position: str, style: str = "") -> Image.Image:
-    """An explorer at a position. style: CSS for the picture alone."""
+def taken(page: Page, site: str, position: str) -> Image.Image:
+    """An explorer at a position."""
     name, link = position.split("#")
     page.goto(f"{site}{name}.html#{link}")
     found = page.locator(f"#explorer-{link.split('?')[0]} .explorer-view")
     found.scroll_into_view_if_needed()
     page.wait_for_timeout(1200)  # the plot is drawn when it comes into sight
-    return Image.open(io.BytesIO(found.screenshot(style=style))).convert("RGB")
+    return Image.open(io.BytesIO(found.screenshot())).convert("RGB")
 
 
 if __name__ == "__main__":

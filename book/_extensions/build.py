@@ -54,8 +54,7 @@ def setup(app):
     app.add_directive("lines", lines.Lines)
     app.add_node(self_check.Tag, html=(self_check.visit, self_check.depart))
     app.add_transform(sharing.ExplicitHeadingIds)
-    for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns,
-                      theme.SizePictures):
+    for transform in (self_check.SelfChecks, theme.KeepTogether, theme.MarkColumns):
         app.add_post_transform(transform)
     for sheet in ("book.css", "search.css"):
         app.add_css_file(sheet)

@@ -100,8 +100,6 @@ NAMES = Names({"thm-a": "Theorem *A claim*", "ex-b": "Exercise *Try it*"},
      "[a](#plot?r=1) [b](#part) [c](https://book.example.org/book/part1/two.html#x) "
      "[d](../02-beside.ipynb#y) [f](https://g.org)"),
     ("[a](#own-part) [b](#answer-b)", "[a](#own-part) [b](../02-beside.ipynb#answer-b)"),
-    ("[![Two bars](../bars.png){.plot width=9px}](two.md#plot?r=1)",
-     "[Two bars](https://book.example.org/book/part1/two.html#plot?r=1)"),
 ])
 def test_each_form(text, expected):
     assert Page("book/part1/one", [text], NAMES).plain(text) == expected

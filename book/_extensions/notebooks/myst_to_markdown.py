@@ -20,8 +20,7 @@ BIBLIOGRAPHY = "book/references.bib"
 LABEL = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 TARGET = re.compile(r"^(?:\([\w-]+\)=|% .*)\n?", re.MULTILINE)  # or a comment
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
-PICTURE = re.compile(r"!\[([^\]]+)\]\([^)]+\)(?:\{[^}]+\})?")
-LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!\w+:)([^()\s]+)\)")
+LINK = re.compile(r"\[([^\[\]]+)\]\((?!\w+:)([^()\s]+)\)")
 DEFINITION = re.compile(r"^(\S.*)\n: +", re.MULTILINE)
 MATH = re.compile(r"(\${1,2})(.+?)\1", re.DOTALL)
 KINDS = {"prf:theorem": "Theorem", "prf:corollary": "Corollary", "prf:lemma": "Lemma",
@@ -134,9 +133,9 @@ class Page:
         raise ValueError(f"{self.name}: no plain form for the directive {name!r}")
 
     def inline(self, text: str) -> str:
-        """Definitions, roles and links; of a picture its words."""
-        text = DEFINITION.sub(r"- **\1**: ", PICTURE.sub(r"\1", text))
-        return LINK.sub(self.link, ROLE.sub(self.role, text))
+        """Definitions, roles and links."""
+        text = ROLE.sub(self.role, DEFINITION.sub(r"- **\1**: ", text))
+        return LINK.sub(self.link, text)
 
     def role(self, role: re.Match) -> str:
         name, content = role.groups()

@@ -91,11 +91,6 @@ def finish(page: BeautifulSoup, needs_search: bool = False) -> None:
         sidebar["class"].append("pst-sidebar-hidden")
 
 
-def mend_image(image: Tag) -> None:
-    """A picture is fetched when it comes near."""
-    image.attrs.setdefault("loading", "lazy")
-
-
 def mend_icon_or_code(tag: Tag) -> None:
     """Decoration is not read aloud; plain code needs no element."""
     classes = tag.get("class") or [""]
@@ -182,6 +177,6 @@ def fold_part(page: BeautifulSoup, caption: Tag) -> None:
     fold.extend([summary, chapters])
 
 
-MENDS = {"img": mend_image, "i": mend_icon_or_code, "span": mend_icon_or_code, "div": mend_source,
+MENDS = {"i": mend_icon_or_code, "span": mend_icon_or_code, "div": mend_source,
          "summary": mend_summary, "button": mend_button, "th": mend_head, "a": mend_link,
          "semantics": mend_semantics}

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-import imagesize
 import yaml
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -97,21 +96,6 @@ class KeepTogether(SphinxPostTransform):
                 formula.parent[place] = nodes.Text(after[mark.end():])
                 formula.replace_self(unbroken)
                 unbroken += [formula, nodes.Text(mark[0])]
-
-
-class SizePictures(SphinxPostTransform):
-    """Tell the browser how high a picture of a known width is, so that nothing moves when it
-    comes."""
-
-    default_priority = 900
-
-    def run(self, **kwargs) -> None:
-        for picture in self.document.findall(nodes.image):
-            width = picture.get("width", "").removesuffix("px")
-            file = Path(self.env.srcdir, picture["uri"])
-            if width.isdecimal() and file.is_file():
-                across, down = imagesize.get(file)
-                picture["height"] = f"{int(width) * down / across:.0f}px"
 
 
 class MarkColumns(SphinxPostTransform):
