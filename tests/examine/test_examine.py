@@ -1,13 +1,11 @@
 """The numbers of a file beside PEFT's own ΔW, and what is refused."""
 
 import json
-import re
 import struct
 import tracemalloc
 
 import numpy as np
 import pytest
-import safetensors.numpy
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
@@ -213,21 +211,6 @@ def test_a_folder_with_a_pickle_says_so(tmp_path):
         examine(tmp_path)
 
 
-def test_the_first_words_say_whether_it_does_anything(tmp_path):
-    folder = write_peft(tmp_path, in_peft())
-    text = str(examine(folder))
-    assert text.count("\n") < 22 and "Yes. It changes the weight of each module" in text
-    assert "kaiming_uniform" not in text and "U(±1/√k)" in text and "U(±√(6/k))" not in text
-    write_peft(tmp_path, in_peft(), change=lambda tensors: {
-        key: 0 * value if "lora_B" in key else value for key, value in tensors.items()})
-    assert "No. BA is exactly zero" in str(examine(folder))
-    write_peft(tmp_path, in_peft(), change=lambda tensors: {
-        key: value / 0 if "0.q.lora_B" in key else value for key, value in tensors.items()})
-    text = str(examine(folder))
-    assert "How do I load it? First fix the errors below." in text
-    assert "Does it do anything? It makes outputs NaN or infinite: first fix" in text
-
-
 def test_a_folder_of_checkpoints_is_refused_by_naming_some(tmp_path):
     """As the Trainer's output."""
     (tmp_path / "runs").mkdir()
@@ -324,19 +307,6 @@ def test_biases_that_peft_saves_are_not_missed(tmp_path, bias):
     config = LoraConfig(r=2, target_modules=["0"], bias=bias)
     get_peft_model(nn.Sequential(nn.Linear(4, 3)), config).save_pretrained(tmp_path)
     assert "biases-not-saved" not in [finding.name for finding in examine(tmp_path).findings]
-
-
-def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):
-    arrays = {"layers.0.q.lora_a": np.ones((4, 2), "f"), "layers.0.q.lora_b": np.ones((2, 3), "f")}
-    file = tmp_path / "adapters.npz"
-    np.savez(file, **arrays)
-    with pytest.raises(ValueError, match=r"of a \.npz") as refusal:
-        examine(file)
-    read, write = re.search(r"of a \.npz, (\S+) with (\S+)", str(refusal.value)).groups()
-    known = {"numpy": np, "safetensors": safetensors, "file": file}
-    eval(write, known)(eval(read, known), tmp_path / "adapters.safetensors")
-    [row] = examine(tmp_path / "adapters.safetensors").rows
-    assert (row.r, row.shape) == (2, (3, 4))
 
 
 @pytest.mark.parametrize("asked, error, message", [
