@@ -1,13 +1,11 @@
 """The numbers of a file beside PEFT's own ΔW, and what is refused."""
 
 import json
-import re
 import struct
 import tracemalloc
 
 import numpy as np
 import pytest
-import safetensors.numpy
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
@@ -332,19 +330,6 @@ def test_biases_that_peft_saves_are_not_missed(tmp_path, bias):
     config = LoraConfig(r=2, target_modules=["0"], bias=bias)
     get_peft_model(nn.Sequential(nn.Linear(4, 3)), config).save_pretrained(tmp_path)
     assert "biases-not-saved" not in [finding.name for finding in examine(tmp_path).findings]
-
-
-def test_the_remedy_for_an_npz_of_mlx_makes_a_file_that_is_read(tmp_path):
-    arrays = {"layers.0.q.lora_a": np.ones((4, 2), "f"), "layers.0.q.lora_b": np.ones((2, 3), "f")}
-    file = tmp_path / "adapters.npz"
-    np.savez(file, **arrays)
-    with pytest.raises(ValueError, match=r"of a \.npz") as refusal:
-        examine(file)
-    read, write = re.search(r"of a \.npz, (\S+) with (\S+)", str(refusal.value)).groups()
-    known = {"numpy": np, "safetensors": safetensors, "file": file}
-    eval(write, known)(eval(read, known), tmp_path / "adapters.safetensors")
-    [row] = examine(tmp_path / "adapters.safetensors").rows
-    assert (row.r, row.shape) == (2, (3, 4))
 
 
 @pytest.mark.parametrize("asked, error, message", [

@@ -6,12 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from lora_book.divide_by_r import runs_growth, runs_rate
+from lora_book.divide_by_r import runs_rate
 from lora_book.divide_by_r.figures import best_rate, darkrooms
 from lora_book.shared import digits_map
 from lora_book.shared.fits import exponent, geometric_mean
 from lora_book.shared.scale_rules import SCALE_RULES
-from lora_book.shared.word import word
 from lora_edu import SGD, Adam, Adapter, Regression, initial, train
 from lora_edu.explore.words import signed
 from tests.lora_book.figure_words import reading
@@ -171,18 +170,6 @@ def test_at_a_small_rate_the_longer_steps_win(angle, shared, kept, root):
         s = digits_map.ALPHA_RULES[rule](64, 8)
         losses = geometric_mean(digits_map.losses(task, 64, s))
         assert (losses[small], losses.min()) == pytest.approx(at_64, abs=5e-4)
-
-
-@BOTH
-@pytest.mark.parametrize("r", runs_growth.TERMS)
-def test_letters_grow_with_the_terms_and_grain_with_their_root(name, r):
-    """In a draw, near what the theorem of growth has on average."""
-    _, letters, grain = runs_growth.first_step(r, name)
-    useful, square = growth(name, -word(), r, word().shape[1]**-0.5)
-    one = growth(name, -word(), 1, word().shape[1]**-0.5)[0]
-    assert letters == pytest.approx(useful / one, rel=0.33 if r < 16 else 0.13)
-    agreed = np.linalg.norm(runs_growth.agreed(name))
-    assert grain == pytest.approx(math.sqrt(square / agreed**2 - r * r), rel=0.25)
 
 
 def exposures(figure):

@@ -1,13 +1,11 @@
 """What is said of public repositories: counted again from the stored rows, with NumPy."""
 
 import json
-import subprocess
 
 import numpy as np
 import pytest
 
 from lora_book.in_the_wild import counts, make_data
-from lora_edu.nn import inject, save_adapter
 
 
 def columns(name, *wanted):
@@ -72,23 +70,6 @@ def test_one_in_nineteen_has_an_idle_file():
     assert (len(set(names)), repositories(names, modules == zero)) == (168, 9)
     everyone, = columns("settings.csv", "repository")
     assert len(set(everyone) | set(names)) == 318
-
-
-def test_a_clone_is_read(tmp_path):
-    torch = pytest.importorskip("torch")
-    folder = tmp_path / "owner+name"
-    folder.mkdir()
-    model = torch.nn.Sequential(torch.nn.Linear(6, 5))
-    inject(model, r=2, alpha=4, targets=["0"])
-    save_adapter(model, folder / "adapter")
-    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for words in (["init", "-q", "--separate-git-dir", folder / "repo"], ["add", "adapter"],
-                  ["commit", "-qm", "Add it"]):
-        subprocess.run([*git, *words], check=True)
-    settings, weights = make_data.survey(make_data.Clone(folder))
-    assert [(row["repository"], row["r"], row["lora_alpha"]) for row in settings] == [
-        ("owner/name", 2, 4)]
-    assert [(row["modules"], row["zero"]) for row in weights] == [(1, 1)]  # B = 0 at the start
 
 
 def test_other_settings_are_passed_over():

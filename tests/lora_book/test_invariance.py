@@ -1,6 +1,5 @@
 """The chapter The Adam invariance: what the theorem needs, and what "roughly" hides."""
 
-import itertools
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ from book._extensions.content.claims import HOME
 from lora_book.invariance import figures, runs, runs_slide
 from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
-from lora_edu.explore.plain_figure import plain_figure
 from tests.core.test_invariance import start, weights
 from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import span
@@ -198,13 +196,3 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
 
 
 # --- the figures ---
-
-@pytest.mark.parametrize(("optimiser", "needed"), [("AdamW", "eta start eps decay"),
-                                                   ("Momentum", "eta start decay")])
-def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, needed):
-    for boxes in itertools.product((False, True), repeat=4):
-        ticked = dict(zip(("eta", "start", "eps", "decay"), boxes, strict=True))
-        figure = figures.ticks(**ticked, optimiser=optimiser)
-        same = all(ticked[name] for name in needed.split())
-        assert plain_figure(figure)["data"][0]["customdata"].any() != same
-        assert reading(figure).endswith("agree in every bit") == same

@@ -9,7 +9,6 @@ import pytest
 from lora_book.shared import word_run
 from lora_book.shared.word import word as the_word
 from lora_book.thirty_minutes import figures, ideas, runs
-from lora_book.which_zero.runs_swap import both
 from lora_edu import STARTS
 from lora_edu.explore.plain_figure import plain_figure
 from tests.lora_book.figure_words import headline
@@ -152,15 +151,3 @@ def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
         assert numbers(figure) == pytest.approx([100 * largest], abs=0.6)
     else:
         assert largest < 1e-3 and all(ticked[:3])
-
-
-def test_the_folded_halves_are_one_run_and_its_mirror_image():
-    run, _ = both()
-    A, B = run[-1]
-    np.testing.assert_allclose(B @ A, by_hand(*run[0], 1.0, word_run.LR)[-1][2], atol=1e-6)
-    flat = ideas.fold(30, 0)
-    folded = ideas.fold(30, 180)
-    for name, twin in (("A", "B′"), ("B", "A′"), ("ΔW", "ΔW′")):
-        np.testing.assert_array_equal(cells(flat, name), cells(flat, twin).T)
-        np.testing.assert_array_equal(cells(flat, name), cells(folded, twin))
-    assert "agree in every bit" in headline(folded)

@@ -1,9 +1,7 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,13 +98,6 @@ def test_the_sentence_on_the_rank_holds_for_each_module(sample):
     assert "you must keep 1." in figures.rank(of_one)
 
 
-def test_the_rate_is_judged_by_the_module_whose_A_spread_most(sample):
-    A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
-    ratios = [np.sqrt(np.mean(a**2)) / A_STARTS["kaiming_uniform"](R, a.shape[1]) for a in A]
-    assert (f"no sign of it: {min(ratios):.3g} to {max(ratios):.3g} times the initial spread"
-            in figures.how_far(sample))
-
-
 @pytest.mark.parametrize("start", A_STARTS)
 def test_the_spread_of_A_is_that_of_its_entries(sample, start):
     A = [TENSORS[f"{name}.lora_A.weight"].astype(float) for name in NAMES]
@@ -141,14 +132,6 @@ def test_modules_without_a_known_scale_are_not_counted_as_having_it(sample):
     first, *others = sample.rows
     mixed = replace(sample, rows=(replace(first, scale=None), *others))
     assert f"{len(others)} of {len(NAMES)} modules have r = {R}" in figures.strengths(mixed)
-
-
-def test_an_A_far_from_its_start_is_said_first():
-    rng = np.random.default_rng(0)
-    text = figures.how_far(figures.adapter(save({
-        "lora_unet_q.lora_down.weight": rng.uniform(-9, 9, (2, 8)),
-        "lora_unet_q.lora_up.weight": np.ones((8, 2))})))
-    assert "too large?</b> Perhaps. A’s spread is far above" in text
 
 
 def test_an_A_far_from_the_usual_start_of_its_layout_only():
@@ -209,21 +192,6 @@ def test_a_scale_of_zero_is_not_called_unknown():
     assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
-
-
-@pytest.mark.parametrize(("settings", "words"), [
-    (None, "<em>So</em> choose adapter_config.json together with this file."),
-    ('{"lora_parameters": {}}', "<em>So</em> give α (--alpha 16, or alpha=16)")])
-def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypatch, settings,
-                                                             words):
-    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
-               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
-    if settings:
-        (tmp_path / "adapter_config.json").write_text(settings)
-    assert "<em>So</em> give α (--alpha 16, or" in figures.findings(figures.adapter(tmp_path))
-    page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
-    monkeypatch.setitem(sys.modules, "browser_page", page)
-    assert words in figures.findings(figures.adapter())
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

@@ -2,7 +2,6 @@
 
 
 import pytest
-import yaml
 
 from lora_edu.nn import TOOLS, convention
 
@@ -24,13 +23,6 @@ def test_the_scale_when_nothing_is_said(tool):
     assert not convention("PEFT", 16, reading.scale * 16).warnings
 
 
-@pytest.mark.parametrize(("optimiser", "power"), [
-    ("Adam", 1), ("adamw", 1), ("Lion", 1), ("SGD", 2), ("momentum", 2)])
-def test_the_first_stride_goes_with_the_scale_as_the_step_does(optimiser, power):
-    """By the theorem of the first step, which test_step_size.py holds to runs."""
-    assert convention("PEFT", 3, scale=4, optimiser=optimiser).stride == 4**power
-
-
 def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
     first, tenth = ((1 - 0.9**t) / (1 - 0.999**t)**0.5 for t in (1, 10))
     for optimiser in ("Adam", "AdamW"):
@@ -41,20 +33,6 @@ def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
         assert f"tenth {tenth:.2f} times" in warning and correction in warning
         assert reading.stride == pytest.approx(first)
     assert not convention("MLX", 16, scale=1, optimiser="SGD").warnings
-
-
-@pytest.mark.parametrize(("optimiser", "name", "config"), [
-    ("Adam", "adam", {"bias_correction": True}), ("AdamW", "adamw", {"bias_correction": True}),
-    ("SGD", "sgd", {}), ("Momentum", "sgd", {"momentum": 0.9}), ("Lion", "adam", {})])
-def test_what_mlx_reads(optimiser, name, config):
-    """By lora.py:289 and tuner/utils.py:78–82 of mlx-lm 0.32.2, where no key of LoRA's may lack."""
-    in_mlx = convention("PEFT", 16, 32, optimiser=optimiser).elsewhere["MLX"]
-    text, _, remark = in_mlx.partition(";")
-    settings = {"optimizer": "adam", "optimizer_config": {}} | yaml.safe_load("{" + text + "}")
-    assert settings["optimizer"] == name
-    assert settings["optimizer_config"].get(name, {}) == config
-    assert settings["lora_parameters"] == {"rank": 16, "scale": 2, "dropout": 0}
-    assert remark == (" it has no Lion" if optimiser == "Lion" else "")
 
 
 @pytest.mark.parametrize("tool, settings, words", [

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-from functools import partial
 
 import numpy as np
 import pytest
@@ -298,22 +297,6 @@ def test_the_worst_stands_first_and_the_report_says_where():
     assert "  where:  blocks.0.q, blocks.0.v, blocks.1.q, blocks.1.v" in str(findings)
     many = findings[0]._replace(where=tuple("abcde"))
     assert many.places == "a, b, c and 2 more"
-
-
-@pytest.mark.parametrize("optimiser, steps, looked_for, findings", [
-    (torch.optim.AdamW, 1, True, []),  # after one step B may be zero in any run
-    (torch.optim.AdamW, 2, True, ["stuck"]),
-    (partial(torch.optim.SGD, momentum=0.9), 2, False, [])])
-def test_what_cannot_move_is_looked_for_where_the_optimiser_counts_its_steps(
-        optimiser, steps, looked_for, findings):
-    model = ours("A random, B zero")
-    model.gate = 0.0
-    rule = optimiser(trained(model), lr=0.1)
-    for _ in range(steps):
-        model(**batch()).loss.backward()
-        rule.step()
-    report = doctor(model, optimiser=rule)
-    assert names(report) == findings and ("stuck" in report.tested) == looked_for
 
 
 def beside_reference(change):
