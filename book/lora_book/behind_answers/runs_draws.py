@@ -14,7 +14,6 @@ from lora_book.shared import digits, mlp
 from lora_edu import Adam, initial
 
 FILE = Path(__file__).with_name("data") / "draws.npz"
-ANGLE = 45
 ALPHA = 8
 STEPS = 100
 RANKS = (1, 8)
@@ -40,12 +39,11 @@ def losses() -> dict[str, np.ndarray]:
 
 def train(r: int, lr: float, draws=DRAWS, orders=ORDERS) -> np.ndarray:
     """Test losses of the runs on digits, (draws, orders)."""
-    data, model = task()
+    from lora_book.first_r.make_data import test_losses
+
     seeds = [(draw, order) for draw in draws for order in orders]
-    count = len(seeds)
-    ends = mlp.adapt(model, data.X_train, data.y_train, r=r, s=[ALPHA / r] * count,
-                     lr=[lr] * count, seed=seeds, steps=STEPS, dtype=np.float32)
-    return np.reshape([held_out(end) for end in ends], (len(draws), len(orders)))
+    losses = test_losses(r, ALPHA / r, lr, seeds, steps=STEPS)
+    return np.reshape(losses, (len(draws), len(orders)))
 
 
 def train_cards(r: int, way: str, lr: float, seed: int) -> float:
@@ -54,7 +52,10 @@ def train_cards(r: int, way: str, lr: float, seed: int) -> float:
     Every card takes the same steps, so A's that begin equal stay equal, and others keep their
     differences.
     """
-    data, model = task()
+    from lora_book.first_r.make_data import model as pretrained
+
+    data = digits.load(45)
+    model = pretrained()
     rng = np.random.default_rng(seed)
     draws = 1 if way == WAYS[0] else CARDS
     starts = [[initial(*W.shape, r, rng=rng) for W in model.weights] for _ in range(draws)]
@@ -69,32 +70,18 @@ def train_cards(r: int, way: str, lr: float, seed: int) -> float:
                  for grad in cards.gradients(data.X_train[batch], data.y_train[batch])]
         optimiser = replace(optimiser, lr=lr * mlp.falling(t, STEPS))
         state = optimiser.update(cards.params, grads, state)
-    return held_out(mlp.MLP(cards.merged(0), model.biases))
+    return mlp.MLP(cards.merged(0), model.biases).loss(data.X_test, data.y_test)
 
 
 def train_gpt(draw: int, order: int) -> float:
     """The small GPT's validation loss on the Bible."""
-    from lora_book.small_gpt.adapting import BATCH
-    from lora_book.small_gpt.adapting import STEPS as GPT_STEPS
+    from lora_book.small_gpt import adapting
     from lora_book.small_gpt.text import part
-    from lora_book.small_gpt.training import fit, load_base, loss_on
+    from lora_book.small_gpt.training import fit, load_base
     from lora_edu.nn import inject
 
     model = load_base()
     inject(model, ("q", "v"), 8, ALPHA, rng=np.random.default_rng(draw))
-    fit(model, part("bible", "train"), steps=GPT_STEPS, lr=GPT_RATE, batch=BATCH,
+    fit(model, part("bible", "train"), steps=adapting.STEPS, lr=GPT_RATE, batch=adapting.BATCH,
         rng=np.random.default_rng(order))
-    return loss_on(model, part("bible", "validation"))
-
-
-@cache
-def task():
-    """The rotated digits, and the network pretrained on upright ones."""
-    from lora_book.first_r import make_data
-
-    return digits.load(ANGLE), make_data.model()
-
-
-def held_out(model: mlp.MLP) -> float:
-    data, _ = task()
-    return model.loss(data.X_test, data.y_test)
+    return adapting.held_out(model)

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lora_book.small_gpt.adapting import adapted
+from lora_book.behind_answers.runs_rank import rebuilt, updates
+from lora_book.small_gpt import adapting
+from lora_book.small_gpt.adapting import ALL, adapted, is_adapted
 from lora_book.small_gpt.text import part
 from lora_book.small_gpt.training import fit, load_base, loss_on
 from lora_edu.nn import lora_layers
 
 FILE = Path(__file__).with_name("data") / "files.json"
 SEEDS = (0, 1, 2)
-ALL = ("q", "k", "v", "out", "up", "down")
 BEST = 0.016  # the best η of r = 8 on all modules, in the chapter's own search
 TIMES = (1, 4, 8)  # η as a multiple of it
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
@@ -71,7 +72,7 @@ def write(result: dict) -> None:
 
 
 def held_out(model) -> float:
-    return round(loss_on(model, part("bible", "validation")), 4)
+    return round(adapting.held_out(model), 4)
 
 
 def both(model) -> list[float]:
@@ -99,25 +100,12 @@ def rounded(model, dtype: str):
     return other
 
 
-def is_adapted(name: str) -> bool:
-    """Whether a parameter of the plain model is one that ALL adapts."""
-    return name.split(".")[-2] in ALL
-
-
-@torch.no_grad()
 def cut(model, rank: int):
     """The difference to the base, cut in every adapted matrix to a rank, and the share kept."""
-    other = deepcopy(model)
-    frozen = dict(load_base().named_parameters())
-    kept = 0.0
-    whole = 0.0
-    for name, W in other.named_parameters():
-        if is_adapted(name):
-            U, S, Vh = torch.linalg.svd(W - frozen[name], full_matrices=False)
-            W.copy_(frozen[name] + U[:, :rank] * S[:rank] @ Vh[:rank])
-            kept += S[:rank].square().sum().item()
-            whole += S.square().sum().item()
-    return other, kept / whole
+    parts = updates(model)
+    squares = [S.square() for _, S, _ in parts.values()]
+    kept = sum(each[:rank].sum() for each in squares) / sum(each.sum() for each in squares)
+    return rebuilt(model, parts, f"cut to {rank}"), kept.item()
 
 
 def other_bases() -> dict:

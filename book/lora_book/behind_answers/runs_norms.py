@@ -3,17 +3,14 @@
 The losses are stored in ``data/norms.npz``, which ``make_data.py`` makes.
 """
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from lora_book.behind_answers.runs_files import ALL
-from lora_book.small_gpt.adapting import adapted
-from lora_book.small_gpt.text import part
-from lora_book.small_gpt.training import loss_on
+from lora_book.small_gpt.adapting import ALL, adapted, held_out
 from lora_edu.nn import lora_layers
 
 FILE = Path(__file__).with_name("data") / "norms.npz"
@@ -53,23 +50,9 @@ def thaw(model, extra: str) -> list[nn.Parameter]:
 
 def train(extra: str, times: float, seed: int) -> float:
     """The validation loss with adapters at their η and an extra at a multiple of it."""
-    thawed = []
-
-    def prepare(model):
-        thawed.extend(thaw(model, extra))
-
-    def make(trained):
-        of_adapters = [p for p in trained if all(p is not other for other in thawed)]
-        groups = [{"params": of_adapters}, {"params": thawed, "times": times}]
-        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
-
-    model = adapted("bible", ALL, RANKS[0], ALPHA, RATE, seed, prepare=prepare, optimiser=make)
-    return held_out(model)
+    return held_out(adapted("bible", ALL, RANKS[0], ALPHA, RATE, seed,
+                            thaw=partial(thaw, extra=extra), times=times))
 
 
 def train_alone(r: int, seed: int) -> float:
     return held_out(adapted("bible", ALL, r, ALPHA, RATE, seed))
-
-
-def held_out(model) -> float:
-    return loss_on(model, part("bible", "validation"))

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lora_book.behind_answers.runs_files import ALL, is_adapted
-from lora_book.small_gpt.adapting import adapted
-from lora_book.small_gpt.text import part
-from lora_book.small_gpt.training import load_base, loss_on
+from lora_book.small_gpt.adapting import ALL, adapted, held_out, is_adapted
+from lora_book.small_gpt.training import load_base
 from lora_edu.nn import merge_and_unload
 
 FILE = Path(__file__).with_name("data") / "rank.npz"
@@ -57,8 +55,7 @@ def measured(setting: str, lr: float, seed: int) -> tuple[list[float], list[floa
     model = adapted("bible", ALL, r, ALPHA, lr, seed, optimiser=OPTIMISERS[name])
     merge_and_unload(model)
     parts = updates(model)
-    losses = [loss_on(rebuilt(model, parts, change), part("bible", "validation"))
-              for change in CHANGES]
+    losses = [held_out(rebuilt(model, parts, change)) for change in CHANGES]
     return losses, [(S.square().sum() / S[0]**2).item() for _, S, _ in parts.values()]
 
 

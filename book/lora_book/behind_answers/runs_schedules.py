@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_book.shared import digits, mlp
+from lora_book.shared import mlp
 
 FILE = Path(__file__).with_name("data") / "schedules.npz"
-ANGLE = 45
 R = 8
 ALPHA = 8
 STEPS = 100
@@ -54,11 +53,7 @@ def losses() -> np.ndarray:
 
 def train(shape: str, warmup: int, lr: float) -> list[float]:
     """The test losses of the runs with these settings, one a seed."""
-    from lora_book.first_r import make_data
+    from lora_book.first_r.make_data import test_losses
 
-    data = digits.load(ANGLE)
-    count = len(SEEDS)
-    ends = mlp.adapt(make_data.model(), data.X_train, data.y_train, r=R, s=[ALPHA / R] * count,
-                     lr=[lr] * count, seed=SEEDS, steps=STEPS,
-                     schedule=after(warmup, SHAPES[shape]), dtype=np.float32)
-    return [end.loss(data.X_test, data.y_test) for end in ends]
+    return test_losses(R, ALPHA / R, lr, SEEDS, steps=STEPS,
+                       schedule=after(warmup, SHAPES[shape]))

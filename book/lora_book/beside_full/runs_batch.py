@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lora_book.shared import digits, mlp
 from lora_book.shared.fits import geometric_mean, vertex
 
 BATCHES = (4, 16, 64, 256)
 PICTURES = 6400
 METHODS = {"full fine-tuning": 0, "r = 1": 1, "r = 8": 8, "r = 64": 64}  # ranks
 ALPHA = 8
-ANGLE = 45
 RATES = 2.0 ** np.arange(-9, -2.5)
 ALPHAS = {1 / 32: 2.0 ** np.arange(-3, 6.5), 1 / 128: 2.0 ** np.arange(1, 10.5)}  # at a fixed η
 SEEDS = range(5)
@@ -37,14 +35,10 @@ def train(r: int, batch: int, lr: float, alpha: float = ALPHA) -> list[float]:
 
     η falls linearly to 0.
     """
-    from lora_book.first_r import make_data  # only here: it needs tqdm, the page does not
+    # only here: it needs tqdm, the page does not
+    from lora_book.first_r.make_data import test_losses
 
-    data = digits.load(ANGLE)
-    count = len(SEEDS)
-    ends = mlp.adapt(make_data.model(), data.X_train, data.y_train, r=r,
-                     s=[alpha / r if r else 1.0] * count, lr=[lr] * count, seed=SEEDS,
-                     steps=PICTURES // batch, batch=batch, dtype=np.float32)
-    return [end.loss(data.X_test, data.y_test) for end in ends]
+    return test_losses(r, alpha / r if r else 1.0, lr, SEEDS, steps=PICTURES // batch, batch=batch)
 
 
 def best(values, losses) -> tuple[np.ndarray, np.ndarray]:

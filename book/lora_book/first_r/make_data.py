@@ -37,6 +37,18 @@ def train(task: str, r: int, s: float, rates=None, seeds=SEEDS, optimiser=None) 
     return losses.reshape(len(rates), len(seeds))
 
 
+def test_losses(r: int, s: float, lr: float, seeds, **settings) -> list[float]:
+    """The losses on the test pictures, turned by 45°, of a run for each seed.
+
+    settings: others of :func:`mlp.adapt`.
+    """
+    data = digits.load(45)
+    count = len(seeds)
+    ends = mlp.adapt(model(), data.X_train, data.y_train, r=r, s=[s] * count, lr=[lr] * count,
+                     seed=seeds, dtype=np.float32, **settings)
+    return [end.loss(data.X_test, data.y_test) for end in ends]
+
+
 def main() -> None:
     """Train the whole map and write it, as float16: three digits are enough."""
     saved = {}

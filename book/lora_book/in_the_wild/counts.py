@@ -22,9 +22,9 @@ def scale(row: dict[str, str]) -> float:
     return float(row["lora_alpha"]) / float(row["r"])
 
 
-def tally(value, tool: str, rows: list[dict[str, str]] = SETTINGS) -> Counter:
+def tally(value, tool: str) -> Counter:
     """How many repositories have each value of ``value(row)`` among a tool's rows."""
-    pairs = {(value(row), row["repository"]) for row in rows if row["tool"] == tool}
+    pairs = {(value(row), row["repository"]) for row in SETTINGS if row["tool"] == tool}
     return Counter(value for value, _ in pairs)
 
 

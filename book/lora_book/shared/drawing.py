@@ -114,18 +114,16 @@ def sign_key(left: float, top: float, *quantities: str) -> list[dict]:
     return [key, say(signs, size=12)]
 
 
-def frame(values: np.ndarray, left: float, top: float, *, lit: bool = False) -> dict:
-    """The outline of a :func:`cell_map`; green and thick where it is lit."""
+def frame(values: np.ndarray, left: float, top: float) -> dict:
+    """The outline of a :func:`cell_map`."""
     rows, columns = values.shape
     return {**_shape("rect", left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5,
-                     {"line": {"color": COLOURS["delta" if lit else "frozen"],
-                               "width": 3 if lit else 1}}), "layer": "above"}
+                     {"line": {"color": COLOURS["frozen"], "width": 1}}), "layer": "above"}
 
 
-def framed(values: np.ndarray, left: float, top: float, quantity: str, name: str, *,
-           lit: bool = False) -> list[dict]:
+def framed(values: np.ndarray, left: float, top: float, quantity: str, name: str) -> list[dict]:
     """A :func:`cell_map` in its :func:`frame`."""
-    return [cell_map(values, left, top, quantity, name), frame(values, left, top, lit=lit)]
+    return [cell_map(values, left, top, quantity, name), frame(values, left, top)]
 
 
 def zero_signs(maps, side: str | None = None) -> list[dict]:

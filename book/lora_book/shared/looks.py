@@ -45,26 +45,20 @@ def named(name: str, values=None) -> dict:
 
 
 def end_labels(x: float, ends: dict[str, tuple[float, str]], *, pad: int = 3, size: int = 14,
-               gap: float = 0, panel: int = 1) -> dict:
+               panel: int = 1) -> dict:
     """The names of lines at their right ends: {name: (height, colour)} of those that end at x.
 
-    pad: spaces before a name. gap: powers of ten between two names on a log axis, which step aside.
+    pad: spaces before a name.
     """
-    heights, colours = zip(*ends.values(), strict=True)
-    if gap:
-        heights = 10.0 ** apart(np.log10(heights), gap)
     indent = " " * pad
-    labels = {}
-    for name, height, colour in zip(ends, heights, colours, strict=True):
-        labels[x, height] = coloured(f"{indent}{name}", colour)
+    labels = {(x, height): coloured(f"{indent}{name}", colour)
+              for name, (height, colour) in ends.items()}
     return say(labels, "middle right", size, panel=panel)
 
 
-def ring(x: float, y: float, colour: str = "ink", *, size: float = 18, panel: int = 1,
-         text: str = "here = %{y:.3g}") -> dict:
-    """You are here. text: what the ring says when it is pointed at."""
-    return marks([x], [y], colour, "circle-open", size, panel=panel, stroke=3, name="here",
-                 hovertemplate=f"{text}<extra></extra>")
+def ring(x: float, y: float, *, panel: int = 1) -> dict:
+    """You are here."""
+    return marks([x], [y], "ink", "circle-open", 18, panel=panel, stroke=3, **named("here"))
 
 
 def seeds(x, values: np.ndarray, colour: str, **more) -> dict:
@@ -88,14 +82,14 @@ def apart(places, gap: float) -> np.ndarray:
     return moved[np.argsort(order)]
 
 
-def named_ticks(values, title: str = "r", *, ticks=None, names=str, margin: float = 0.1) -> dict:
+def named_ticks(values, title: str, *, ticks=None, names=str) -> dict:
     """A log axis from the first of ``values`` to the last. ticks: those with ticks (default: all).
 
-    names: value → the text of its tick. margin: what is left at both ends, in powers of ten.
+    names: value → the text of its tick.
     """
     ticks = values if ticks is None else ticks
     return {"type": "log", "tickvals": list(ticks), "ticktext": [names(value) for value in ticks],
-            "range": [np.log10(values[0]) - margin, np.log10(values[-1]) + margin],
+            "range": [np.log10(values[0]) - 0.1, np.log10(values[-1]) + 0.1],
             "title": {"text": title}}
 
 

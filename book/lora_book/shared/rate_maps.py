@@ -23,7 +23,7 @@ def rate(octave: int) -> float:
     return BASE * 2.0**octave
 
 
-def search(name: str, train, *, tasks, ranks, seeds, begin: int, head: str, rules=ALPHAS) -> None:
+def search(name: str, train, *, tasks, ranks, seeds, begin: int, head: str) -> None:
     """Train what a map lacks, and append it to its log, a line a run.
 
     The search ends when neither the rate that is best on average nor the best of any seed stands
@@ -39,7 +39,7 @@ def search(name: str, train, *, tasks, ranks, seeds, begin: int, head: str, rule
     if not file.exists():
         file.write_text(head, encoding="utf-8")
     for task in tasks:
-        for rule, r in product(rules, ranks):
+        for rule, r in product(ALPHAS, ranks):
             if r == FIRST and rule != "lora":
                 continue
             guess = round(begin - POWERS[rule] * math.log2(r / FIRST))

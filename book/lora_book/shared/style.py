@@ -77,9 +77,9 @@ def line(x, y, colour: str, *, panel: int = 1, width: float = 2.5, dash: str = "
     return _scatter("lines", x, y, panel, {"line": _line(colour, width, dash), **more})
 
 
-def level(y: float, x, *, panel: int = 1, width: float = 1.5, **more) -> dict:
+def level(y: float, x, *, panel: int = 1, **more) -> dict:
     """A dashed grey line at one height, between the two x: what to compare with."""
-    return line(x, [y, y], "frozen", panel=panel, width=width, dash="dash", **more)
+    return line(x, [y, y], "frozen", panel=panel, width=1.5, dash="dash", **more)
 
 
 def marks(x, y, colour: str | list[str], symbol: str | list[str], size: float, *,
@@ -127,10 +127,10 @@ def _line(colour: str, width: float, dash: str) -> dict:
     return {"color": COLOURS.get(colour, colour), "width": width, "dash": dash}
 
 
-def power_ticks(low: int, high: int, every: int = 1) -> dict:
+def power_ticks(low: int, high: int) -> dict:
     """The part of a log axis that names powers of ten from 10^low to 10^high: as plain numbers, if
     all lie between 0.001 and 1000."""
-    exponents = range(low, high + 1, every)
+    exponents = range(low, high + 1)
     plain = low >= -3 and high <= 3
     return {"type": "log", "tickvals": [10.0**e for e in exponents],
             "ticktext": [f"{10.0**e:g}" if plain else power(e) for e in exponents]}

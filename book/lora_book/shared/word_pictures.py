@@ -7,29 +7,24 @@ from lora_book.shared.drawing import box, framed, map_drawing, say, sign_key
 from lora_book.shared.style import PALE, coloured, heat, words
 
 
-def pictures(rows: dict[str, tuple], headline: str, reading: str, beside: float = 10) -> dict:
-    """Pictures of ΔW, one above the other, each with its name (perhaps of two lines) and, below it,
-    a bar and words.
+def pictures(rows: dict[str, tuple], headline: str, reading: str) -> dict:
+    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
 
     Args:
         rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
         headline, reading: What is found, and the sentence under the plot.
-        beside: Cells that the names may take.
     """
     d, k = word_run.task().shape
     parts = []
     for row, (name, (delta, length, colour, caption)) in enumerate(rows.items()):
         top = row * (d + 6)
-        lines = name.split("\n")
-        middle = top + d / 2 - 0.5 - 1.5 * (len(lines) - 1)
         parts += [*framed(delta, 0, top, "delta", name),
-                  say({(-1, middle + 3 * i): text for i, text in enumerate(lines)},
-                      "middle left", 15),
+                  say({(-1, top + d / 2 - 0.5): name}, "middle left", 15),
                   box(-0.5, top + d + 0.6, length, 2.2, colour),
                   say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
     end = len(rows) * (d + 6) - 2.5
     parts += sign_key(k - 11, end + 1.2, "delta")
-    return map_drawing(parts, headline, (-1 - beside, k + 0.5), (-1.5, end + 2.6), reading)
+    return map_drawing(parts, headline, (-11, k + 0.5), (-1.5, end + 2.6), reading)
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from lora_book.small_gpt import fit, load_base, loss_on, make_maps, results, surprise, write
-from lora_book.small_gpt.adapting import adapted
+from lora_book.small_gpt.adapting import ALL, adapted, held_out
 from lora_book.small_gpt.model import GPT, Size
 from lora_book.small_gpt.text import ALPHABET, DATA, STYLES, part
 from lora_edu.nn import load_adapter, lora_layers, save_adapter, set_adapter
@@ -59,7 +59,6 @@ def pretrain() -> None:
 
 ALPHA = 8
 SEEDS = (0, 1, 2)
-ALL = ("q", "k", "v", "out", "up", "down")
 PROMPTS = ("And God said", "LOVE, n.", "MACBETH.\n", "The king ")
 LENGTH = 270
 TEMPERATURE = 0.6
@@ -91,7 +90,7 @@ def best_rate(style: str, method: str) -> tuple[dict[float, float], torch.nn.Mod
         for lr in (at / 2, at, at * 2):
             if lr not in losses:
                 models[lr] = adapt(style, method, lr, SEEDS[0])
-                losses[lr] = loss_on(models[lr], part(style, "validation"))
+                losses[lr] = held_out(models[lr], style)
         best = min(losses, key=losses.get)
         if best == at:
             return losses, models[at]

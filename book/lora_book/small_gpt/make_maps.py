@@ -7,9 +7,7 @@ Of the first only what is missing is trained.
 import torch
 
 from lora_book.shared import rate_maps
-from lora_book.small_gpt.adapting import BATCH, STEPS, adapted
-from lora_book.small_gpt.text import part
-from lora_book.small_gpt.training import loss_on
+from lora_book.small_gpt.adapting import BATCH, STEPS, adapted, held_out
 
 NAME = "small_gpt"
 RANKS = (1, 4, 8, 16, 64)
@@ -21,7 +19,7 @@ COLUMNS = "# task rule r seed lr validation_loss"
 def validation_loss(style: str, rule: str, r: int, lr: float, seed: int, **more) -> float:
     """Adapt the base to a text with q and v, and measure. more: of :func:`adapted`."""
     model = adapted(style, ("q", "v"), r, rate_maps.ALPHAS[rule], lr, seed, rule=rule, **more)
-    return loss_on(model, part(style, "validation"))
+    return held_out(model, style)
 
 
 BESIDE = ("head", "characters")  # the modules that train in full beside the adapter
@@ -35,18 +33,12 @@ def loss_beside(adapter_lr: float, whole_lr: float, seed: int) -> float:
 
     At 0 they are frozen.
     """
-    whole = set()
-
     def thaw(model):
-        for name in BESIDE:
-            whole.update(getattr(model, name).requires_grad_(whole_lr > 0).parameters())
+        modules = [getattr(model, name).requires_grad_(whole_lr > 0) for name in BESIDE]
+        return [p for module in modules for p in module.parameters()]
 
-    def make(trained):
-        groups = [{"params": [p for p in trained if p not in whole]},
-                  {"params": list(whole), "times": whole_lr / adapter_lr}]
-        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
-
-    return validation_loss("bible", "lora", 8, adapter_lr, seed, prepare=thaw, optimiser=make)
+    return validation_loss("bible", "lora", 8, adapter_lr, seed, thaw=thaw,
+                           times=whole_lr / adapter_lr)
 
 
 def map_beside() -> None:
