@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lora_edu.explore import page
 from lora_edu.explore.controls import Control, make_controls, slug
-from lora_edu.explore.plain_figure import extra, require_figure
+from lora_edu.explore.plain_figure import naming_extra, require_figure
 from lora_edu.explore.states import evaluate, evaluate_one
 
 STATIC = "LORA_EDU_STATIC"  # set by sphinx_ext before the kernels start: no widget is made then
@@ -74,7 +74,7 @@ class Explorer:
     def live(self):
         """The widget, made once, to be put beside others; ``live().values()``: where it stands."""
         if self._live is None:
-            with extra():
+            with naming_extra():
                 from lora_edu.explore.live import LiveExplorer
 
             self._live = LiveExplorer(self)  # a bad first figure raises here, in the cell

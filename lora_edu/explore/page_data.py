@@ -15,11 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 FOLDER = "explorers"  # of the files with states, beside explore.js
-TAG = '<script type="text/plain" class="explorer-states"'
+STATES_TAG = '<script type="text/plain" class="explorer-states"'  # without its end
 SCRIPT = re.compile(r'<script [^>]*class="explorer-(data|states)"[^>]*>([^<]*)</script>')
-TAG_OF_WORDS = re.compile(  # which plotly's titles may hold; what else looks like one is words
+TAG_OF_WORDS = re.compile(  # that plotly draws in titles; what else looks like one is words
     r"</?(?:a|b|br|em|i|s|span|sub|sup|u)\b[^>]*>")
-STATES = re.compile(TAG + r">([^<]*)</script>")
+STATES = re.compile(STATES_TAG + r">([^<]*)</script>")
 
 
 def reading(figure: dict) -> str:
@@ -50,8 +50,8 @@ def data_script(explorer, start: dict, **more) -> str:
 
 
 def _takes(function, control) -> str:
-    """"whole" or "any": what numbers a function takes for a control. Where the values are whole
-    others have to be, unless its annotation says float."""
+    """"whole" or "any": what numbers a function takes for a control. Whole ones where all its
+    values are, unless the argument's annotation says float."""
     argument = inspect.signature(function).parameters.get(control.name)
     is_float = argument is not None and argument.annotation in (float, "float")
     is_whole = all(type(value) is int for value in control.values)
@@ -77,8 +77,10 @@ def data_of_explorers(html: str) -> list[dict]:
 
 
 def move_states_to_files(html: str, folder: Path) -> tuple[str, set[str]]:
-    """Write the states in ``html`` into files in ``folder``: the HTML that refers to them, and
-    the names of the files."""
+    """Write the states in ``html`` into files in ``folder``.
+
+    Returns (the HTML that refers to them, the names of the files).
+    """
     names: set[str] = set()
 
     def move(states: re.Match) -> str:
@@ -87,7 +89,7 @@ def move_states_to_files(html: str, folder: Path) -> tuple[str, set[str]]:
         text = f'exploreStates("{FOLDER}/{name}", {states[1]});'
         (folder / name).write_text(text, encoding="ascii")
         names.add(name)
-        return f'{TAG} data-src="{FOLDER}/{name}"></script>'
+        return f'{STATES_TAG} data-src="{FOLDER}/{name}"></script>'
 
     return STATES.sub(move, html), names
 

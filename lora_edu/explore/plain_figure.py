@@ -41,10 +41,12 @@ def plain_figure(figure, where: str = "the figure") -> dict:
             reading is no text.
     """
     require_figure(figure, where)
-    if figure.get("frames") if isinstance(figure, dict) else getattr(figure, "frames", ()):
+    is_dict = isinstance(figure, dict)
+    frames = figure.get("frames") if is_dict else getattr(figure, "frames", ())
+    if frames:
         raise ExploreError(f"{where}: the figure must have no frames, because pages do not show "
                            "plotly's animations; use a control instead (play= plays it)")
-    if isinstance(figure, dict):
+    if is_dict:
         data = figure.get("data", [])
         layout = figure.get("layout", {})
     else:
@@ -93,8 +95,8 @@ def axis_of(trace: dict, letter: str, layout: dict) -> dict:
 
 
 @contextmanager
-def extra():
-    """Name the command that installs a missing module."""
+def naming_extra():
+    """To the error of a missing module, add the command that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -102,7 +104,7 @@ def extra():
         raise
 
 
-@extra()
+@naming_extra()
 def validate(figure, where: str = "the figure") -> None:
     """Validate a figure that came as a dict against plotly's schema.
 
@@ -126,8 +128,8 @@ def validate(figure, where: str = "the figure") -> None:
 
 
 def paths(value, path: str = "") -> set[str]:
-    """The places in a figure that hold something: "layout.title.text", or an empty list:
-    "layout.shapes[]"."""
+    """The places in a figure that hold something, such as "layout.title.text", or an empty list,
+    as "layout.shapes[]"."""
     if isinstance(value, dict):
         return {place for key, entry in value.items()
                 for place in paths(entry, f"{path}.{key}".strip("."))}
@@ -152,9 +154,9 @@ def _plain(value, where: str, path: str):
             return _array(value, where, path)
     if isinstance(value, (list, tuple, np.ndarray)):
         entries = [_plain(entry, where, f"{path}[{i}]") for i, entry in enumerate(value)]
-        floats = any(type(entry) is float for entry in entries) and all(
+        are_floats = any(type(entry) is float for entry in entries) and all(
             type(entry) in (int, float) for entry in entries)
-        return _array(np.array(entries, dtype=float), where, path) if floats else entries
+        return _array(np.array(entries, dtype=float), where, path) if are_floats else entries
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):

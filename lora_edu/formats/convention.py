@@ -22,7 +22,7 @@ START_WORDS = {
     "kaiming_uniform": "U(±1/√k), as in PEFT, kohya, MLX and most tools",
     "peft_gaussian": "N(0, 1/r²), as in most diffusers scripts",
     "he_uniform": "U(±√(6/k)), as in Keras"}
-# Of s in the first step: s can be moved into B, and with B' = sB the rate is η·s^power.
+# Of s in the first step of W: in terms of B' = sB there is no s, and the rate is η·s^power.
 POWERS = {name: OPTIMISERS[name].powers["lr"]
           for name in ("Adam", "AdamW", "Lion", "SGD", "Momentum")}
 
@@ -270,7 +270,7 @@ def _scale(tool: str, row: Tool, r: int, alpha: float | None, scale: float | Non
 def _when_r_changes(row: Tool, power: int, rslora: bool, start: str) -> str:
     """What keeps the useful part of the first step, which goes like r·(s σ)^power."""
     if row.asks_for == "scale":
-        kept, fall = "the scale", 0.0
+        kept, fall = "the scale", 0.0  # s·σ goes like r^−fall
     elif row.asks_for is None and row.alpha == "r":
         kept, fall = "α = r", 0.0
     elif rslora:
@@ -280,7 +280,7 @@ def _when_r_changes(row: Tool, power: int, rslora: bool, start: str) -> str:
     if start == "peft_gaussian":
         fall += 1.0  # so does σ
 
-    growth = 1 - power * fall
+    growth = 1 - power * fall  # the useful part goes like r^growth
     if growth == 0:
         return f"keep {kept} and η"
     ratio = "old r / new r" if growth > 0 else "new r / old r"

@@ -30,7 +30,7 @@ EXPLORERS = {
                  " start=STARTS, optimiser=['SGD', 'Momentum', 'Adam'])",
     "twice": "explore(step_zero, name='twice', alpha=[4, 16, 64])",
 }
-VIEWS = len(EXPLORERS) + 2  # one is shown twice; the slow one
+VIEWS = len(EXPLORERS) + 2  # one is shown twice, and the slow one once
 CELL = {name: number for number, name in enumerate(EXPLORERS, start=1)}
 CELLS = [SETUP, *EXPLORERS.values(), "explore(slow, n=range(13))"]
 CELLS[CELL["twice"]] = f"twice = {EXPLORERS['twice']}\ndisplay(twice, twice)"
@@ -54,8 +54,8 @@ def lab(context, server):
 
 
 def check(lab, name, view=0, **moved):
-    """The view comes to show, in plot and reading, what the Python function says at its start
-    position but for what has moved."""
+    """The view comes to show, in plot and reading, what the Python function says at the start
+    position, with the values of moved."""
     start = {c.name: c.values[c.start] for c in MADE[name].controls}
     agree(lab.explorer(name, view), plain_figure(MADE[name].function(**{**start, **moved})))
 

@@ -1,4 +1,4 @@
-"""The layer of Step zero's board in PEFT, and how the tests of its chapters train it."""
+"""The layer of Step zero's board in PEFT, and how tests train it."""
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -27,4 +27,5 @@ def train(model, optimiser, steps=30):
 
 
 def trained(model):
+    """The parameters that train."""
     return [p for p in model.parameters() if p.requires_grad]

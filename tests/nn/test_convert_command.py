@@ -32,7 +32,7 @@ def test_mixed_ranks_without_alpha(tmp_path, monkeypatch, capsys):
     assert re.search("overwrite must be True .*the option is --overwrite", capsys.readouterr().err)
     assert convert(*words, "--overwrite") == (0, text)
     assert run(monkeypatch, CONVERT, tmp_path / "absent", "--to", "peft") == (2, "")
-    assert "the option is" not in capsys.readouterr().err  # source is none
+    assert "the option is" not in capsys.readouterr().err  # source is no option
 
 
 @pytest.mark.parametrize("option, value, message", [

@@ -125,5 +125,5 @@ def test_the_code_is_folded_at_the_foot(visit):
     root.dispatch_event("pointerdown")
     press(root, "code")
     assert "explore" in fold.locator("pre").inner_text()
-    plain = visit(page, java_script_enabled=False).page.locator(".explorer-code > summary").first
-    assert plain.inner_text().strip() == "code"
+    unscripted = visit(page, java_script_enabled=False).page
+    assert unscripted.locator(".explorer-code > summary").first.inner_text().strip() == "code"

@@ -28,7 +28,7 @@ def write_large(folder):
 
 
 def whole_folder(folder):
-    """All that PEFT saves beside an adapter; its settings are not the last file."""
+    """All files of a folder that PEFT saves; neither settings nor adapter is the last."""
     for name, text in (("README.md", "# A"), ("tokenizer_config.json", "{}")):
         (folder / name).write_text(text)
     names = ("README.md", "adapter_config.json", "adapter_model.safetensors",
@@ -60,13 +60,13 @@ def files(tmp_path_factory):
             "large": [write_large(folder), settings]}
 
 
-def open_files(page, files, tells: str):
+def open_files(page, files, status: str):
     page.locator(".py-files input").set_input_files(files)
-    expect(page.locator(".py-files [role=status]")).to_contain_text(tells, timeout=300_000)
+    expect(page.locator(".py-files [role=status]")).to_contain_text(status, timeout=300_000)
 
 
 def headlines(page) -> list[str]:
-    """What the two figures say that can be seen."""
+    """The headlines that can be seen, of the two figures."""
     sentences = page.locator(".explorer-headline > span")
     return [each.inner_text() for each in sentences.all() if each.is_visible()]
 
@@ -82,8 +82,9 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         sentences = headlines(page)
         assert len(sentences) == 2
         assert re.match(rf"Module \d, {layer}, has an RMS ", sentences[0])
-        tells = page.get_by_text("Every module has r = 4 and s = 0.5. ‖ΔW‖ over all modules is")
-        assert tells.last.is_visible()
+        scale = page.get_by_text("Every module has r = 4 and s = 0.5. ‖ΔW‖ over all modules is")
+        assert scale.last.is_visible()
+        # The input still names them.
         assert page.locator(".py-files input").evaluate("({ files }) => files.length")
         expect(page.locator(".of-sample:visible")).to_have_count(0)
     expect(page.locator(".py-files [role=status]")).to_contain_text(

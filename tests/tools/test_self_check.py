@@ -1,4 +1,4 @@
-"""Questions with choices: what cannot be made one.
+"""Questions with choices: what is none is reported.
 (tests/site/test_self_check.py answers them.)"""
 
 from tests.small_book import build, write
@@ -13,7 +13,7 @@ def setup(app):
     app.add_post_transform(self_check.SelfChecks)
     app.connect("html-page-context", self_check.add_script)
 """
-GOOD = """# Title
+QUESTION = """# Title
 
 Which *matrix* moves first?
 
@@ -27,8 +27,8 @@ Which *matrix* moves first?
 
 """
 BAD = [  # one page of three questions that cannot be made, and what is said of them
-    (GOOD.replace("**Right.**", "Right:"), "a question needs a paragraph"),
-    (GOOD.replace("1. It has B as a factor.\n2.", "1."), "a question needs a paragraph"),
+    (QUESTION.replace("**Right.**", "Right:"), "a question needs a paragraph"),
+    (QUESTION.replace("1. It has B as a factor.\n2.", "1."), "a question needs a paragraph"),
     (":::{admonition} Predict\n:class: covers-none\nIt.\n:::\n",
      "covers-none: no explorer of that name here, only none")]
 

@@ -1,5 +1,4 @@
-"""One version everywhere: of both packages, in the citation, on the page of words and in the
-changelog."""
+"""One version everywhere: of both packages, in the citation, the glossary and the changelog."""
 
 import re
 import tomllib

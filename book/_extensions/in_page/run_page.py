@@ -33,11 +33,12 @@ SCRIPTS = ("pyodide.mjs", "pyodide.asm.js")  # which the browser fetches as modu
 FILES = {"pyodide.asm.wasm": "Python", "python_stdlib.zip": "Python's library"}
 MODULES = {"numpy", "lora_edu", "lora_book", "IPython", *sys.stdlib_module_names} - {
     "concurrent", "multiprocessing", "subprocess"}  # no processes
+# What boot.js reads; and it writes there.
 LINE = ('<p class="page-python d-print-none" hidden data-root="{root}" data-version="{version}" '
         'data-elsewhere="{left_out}" data-notebook="{notebook}"></p>')
 BUTTON = {"type": "javascript", "javascript": "", "text": "Run this page", "label": "run-page",
           "classes": "pst-js-only"}
-WHAT = "Change the cells and run them in your browser ({mega:.0f} MB, loaded once)"
+WHAT = "Change the cells and run them in your browser ({megabytes:.0f} MB, loaded once)"
 WHY_NOT = "; its cells need PyTorch, which no browser runs"
 LACK = """
 This site lacks Python in its pages: no button “Run this page”, and on “Your adapter” no file can be
@@ -63,8 +64,8 @@ class Runtime:
         return [*(self.root / PACKAGE / name for name in (*SCRIPTS, *FILES)), self.wheel]
 
     @cached_property
-    def mega(self) -> float:
-        """How much comes to the reader, compressed as hosts do it, in MB."""
+    def megabytes(self) -> float:
+        """What comes to the reader, compressed as hosts do it."""
         return sum(len(gzip.compress(file.read_bytes(), 6)) for file in self.files) / 1e6
 
 
@@ -136,7 +137,7 @@ def add_button(app, pagename, templatename, context, doctree) -> None:
                            notebook=offered(app, pagename).relative_to(app.outdir).as_posix())
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
         context["header_buttons"].insert(
-            0, BUTTON | {"tooltip": WHAT.format(mega=app.run_page.mega)})
+            0, BUTTON | {"tooltip": WHAT.format(megabytes=app.run_page.megabytes)})
         for script in ("explore.js", "page-python/boot.js"):
             app.add_js_file(script, loading_method="defer")
 

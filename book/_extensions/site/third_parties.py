@@ -1,8 +1,8 @@
 """third-parties.txt: what others made of what the site carries, with their licences.
 
-Nothing is listed by hand. Of npm's packages these are the ones whose files were copied, or of which
-esbuild has put code into a bundle; of Python's, the extensions and themes that have brought scripts
-or style sheets; and what lies in the wheels.
+Nothing is listed by hand. It holds npm's packages whose files were copied, or whose code esbuild
+has put into a bundle; Python's extensions and themes that have brought scripts or style sheets;
+and what lies in the wheels.
 """
 
 import json
@@ -31,15 +31,16 @@ Its source is at the address beside its name above.
 It holds Python, whose licence is at https://docs.python.org/3/license.html
 """
 LICENCE = re.compile(r"licen[sc]e|copying|notice", re.IGNORECASE)
-BROUGHT = (".css", ".js")
+BROUGHT = (".css", ".js")  # by Python's packages
 OFL = 13  # the entry of a font that holds its licence
 RULE = "=" * 78
 
 
 def write(app) -> None:
     """Write the file into the site."""
-    parts = [HEAD, *_data(Path(app.confdir)), *map(_of_python, _distributions(app))]
-    parts += [_of_npm(Path(app.confdir, "node_modules", name)) for name in sorted(_npm(app))]
+    parts = [HEAD, *_sources_of_data(Path(app.confdir)), *map(_of_python, _distributions(app))]
+    parts += [_of_npm(Path(app.confdir, "node_modules", name))
+              for name in sorted(_npm_packages(app))]
     if app.npm:
         font = TTFont(npm_folder(app, KATEX) / "dist/fonts/KaTeX_Main-Regular.woff2")
         parts.append(_section("The fonts of KaTeX, cut", [font["name"].getDebugName(OFL)]))
@@ -48,7 +49,7 @@ def write(app) -> None:
     (Path(app.outdir) / FILE).write_text("\n".join(parts), encoding="utf-8")
 
 
-def _npm(app) -> set[str]:
+def _npm_packages(app) -> set[str]:
     """The npm packages that the site has files or code of."""
     if not app.npm:
         return set()
@@ -69,7 +70,7 @@ def _distributions(app) -> list[Distribution]:
     return [*brought, distribution("pygments")]
 
 
-def _data(root: Path) -> Iterator[str]:
+def _sources_of_data(root: Path) -> Iterator[str]:
     """Where the data of the book's own wheel come from."""
     for file in sorted(root.glob("book/lora_book/*/data/SOURCES.md")):
         yield _section(file.relative_to(root).as_posix(), [file.read_text(encoding="utf-8")])

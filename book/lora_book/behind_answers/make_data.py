@@ -34,7 +34,7 @@ def write_rank() -> None:
     runs = runs_rank
     shape = (len(runs.SETTINGS), len(runs.RATES), len(runs.SEEDS))
     losses = np.full((*shape, len(runs.CHANGES)), np.nan, np.float32)
-    stable_ranks = np.full((*shape, 24), np.nan, np.float32)
+    stable_ranks = np.full((*shape, 24), np.nan, np.float32)  # of the model's 24 matrices
     for i, setting in enumerate(runs.SETTINGS):
         for lr in runs.rates_of(setting):
             for j, seed in enumerate(runs.SEEDS):

@@ -13,7 +13,7 @@ LAYER = {  # left, centre, width and height to scale for n = 3, d = 4, k = 5, r 
     "B": (20, -3.5, 1, 4, "d × r", "B"),
     "H": (25, 0, 4, 3, "n × d", "loss"),
 }
-LINES = [  # the headline, what the line reads, what it makes, and what the drawing shows
+LINES = [  # the headline, what the line reads, what it makes, and its sentence
     ("Forward: U = X·Aᵀ,  H = X·W₀ᵀ + s·U·Bᵀ", tuple(LAYER), "",
      "In the forward pass, X passes through the frozen W₀ and, in parallel, through A and B."),
     ("Line 1: ∇B = s·Dᵀ·U", ("H", "U"), "B", "The gradient of B is computed from D and U."),
@@ -30,7 +30,7 @@ def two_paths(line: int = 0) -> dict:
     line: 0 for the forward pass, 1 to 4 for the lines of the backward pass.
     """
     headline, reads, makes, text = LINES[line]
-    names = {name: name for name in LAYER} | ({"H": "D"} if line else {})
+    names = {name: name for name in LAYER} | ({"H": "D"} if line else {})  # D = ∇H
     names |= ({"U": "∇U"} if line > 1 else {}) | ({makes: f"∇{makes}"} if makes else {})
     parts = _wires()
     labels = {}

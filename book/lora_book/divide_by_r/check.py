@@ -9,8 +9,8 @@ from lora_book.shared.verdict import NotYet, ask, check, close, positive
 def flat_scale(scale) -> str:
     """Check a scale that keeps the useful part of the first step, by averaging over draws of A.
 
-    Both ranks use the same random rows, 16 at a time or 4 at a time, so that chance does not blur
-    the comparison. scale: function (optimiser, r, r_first, s_first) → s.
+    Both ranks use the same random rows, r at a time, so that chance does not blur the comparison.
+    scale: function (optimiser, r, r_first, s_first) → s.
     """
     for optimiser in ("SGD", "Adam"):
         for r, r_first, s_first in ((16, 4, 2.0), (2, 8, 0.5)):

@@ -10,7 +10,7 @@ from lora_book.shared.scale_rules import SCALE_RULES
 from lora_edu import sweep, teacher_student
 
 REFERENCE_RANK = rate_maps.FIRST  # at which all rules have s = 1
-TO_ALPHA_RULE = {"LoRA": "α fixed", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # of the digits' map
+TO_ALPHA_RULE = {"LoRA": "α fixed", "rsLoRA": "rsLoRA", "unscaled": "α = r"}  # in the digits' map
 DIGITS = {"digits, 45°": "45°, Adam", "digits, 90°": "90°, Adam"}
 LOGS = {"small GPT": ("small_gpt", "bible")}
 MODELS = ("regression", *DIGITS, *LOGS)
@@ -35,7 +35,7 @@ def curve(model: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
     rates = 2.0 ** np.arange(-10, 1.5, 0.5)
     name = SCALE_RULES[rule]
     losses = sweep(regression, r=r, alpha=rate_maps.ALPHAS[name], rule=name, lr=rates,
-                   seed=range(5), steps=STEPS).loss[0, 0, :, 0, :, -1]
+                   seed=range(5), steps=STEPS).loss[0, 0, :, 0, :, -1]  # (rates, seeds)
     return rates, losses.T
 
 

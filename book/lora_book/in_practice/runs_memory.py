@@ -21,7 +21,7 @@ def adapted(model: Llama, modules: str, r: int, precision: Precision,
         vocab_size=model.vocabulary, hidden_size=model.d, intermediate_size=hidden,
         num_hidden_layers=model.layers, num_attention_heads=model.heads,
         num_key_value_heads=kv * model.heads // model.d, attn_implementation="sdpa"))
-    llama = llama.to({2: torch.bfloat16, 4: torch.float32}[precision.number])  # by its bytes
+    llama = llama.to({2: torch.bfloat16, 4: torch.float32}[precision.number])  # bytes of a number
     if checkpointing:
         enable = getattr(llama, "activation_checkpointing_enable",  # its name from version 5 on
                          llama.gradient_checkpointing_enable)
@@ -56,14 +56,14 @@ def saved(model, ids: torch.Tensor, precision: Precision) -> int:
 class _Live(TorchDispatchMode):
     """Track every tensor that an operation returns until its memory is freed.
 
-    held: a storage's address → (a weak reference to it, its bytes). most: the bytes of all in held,
-    of which some may be freed, so at least what is alive. peak: the most that was alive.
+    held: a storage's address → (a weak reference to it, its bytes). bound: the bytes of all in
+    held, some of which may be freed: no fewer than are alive. peak: the most that were alive.
     """
 
     def __init__(self, tensors):
         super().__init__()
         self.held = {}
-        self.most = 0
+        self.bound = 0
         self.peak = 0
         for tensor in tensors:
             self.see(tensor)
@@ -71,7 +71,7 @@ class _Live(TorchDispatchMode):
     def see(self, tensor) -> None:
         storage = tensor.untyped_storage()
         if storage._cdata not in self.held:
-            self.most += storage.nbytes()
+            self.bound += storage.nbytes()
         self.held[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
@@ -79,11 +79,11 @@ class _Live(TorchDispatchMode):
         for tensor in tree_leaves(output):
             if isinstance(tensor, torch.Tensor):
                 self.see(tensor)
-        if self.most > self.peak:  # perhaps a new peak: drop what has been freed, and count
+        if self.bound > self.peak:  # perhaps a new peak: drop what has been freed, and count
             self.held = {key: (reference, size) for key, (reference, size) in self.held.items()
                          if not reference.expired()}
-            self.most = sum(size for _, size in self.held.values())
-            self.peak = max(self.peak, self.most)
+            self.bound = sum(size for _, size in self.held.values())
+            self.peak = max(self.peak, self.bound)
         return output
 
 

@@ -43,7 +43,7 @@ def main() -> None:
                   for rule in SCALE_RULES.values()]
         saved[optimiser] = np.array(losses, dtype=np.float16)
     np.savez_compressed(runs.FILE, **saved)
-    rate_maps.search(f"{runs.LOG}.log", gpt_loss, tasks=["bible"], ranks=runs.RANKS, seeds=(0, 1),
+    rate_maps.search(runs.LOG, gpt_loss, tasks=["bible"], ranks=runs.RANKS, seeds=(0, 1),
                      begin=4, head=f"# Muon; {SET_UP}\n{COLUMNS}\n")
 
 

@@ -30,18 +30,18 @@ def search(name: str, train, *, tasks, ranks, seeds, begin: int, head: str) -> N
     at an end of those tried.
 
     Args:
-        name: Of the log.
+        name: Of the log, without .log.
         train: Function (task, rule, r, lr, seed) → loss.
         begin: The octave at which it begins at rank ``FIRST``; it is tried at every rank.
         head: What a new log begins with.
     """
-    file = FOLDER / name
+    file = FOLDER / f"{name}.log"
     if not file.exists():
         file.write_text(head, encoding="utf-8")
     for task in tasks:
         for rule, r in product(ALPHAS, ranks):
             if r == FIRST and rule != "lora":
-                continue
+                continue  # s is 1, as for lora
             guess = round(begin - POWERS[rule] * math.log2(r / FIRST))
             while missing := _missing(_read(file).get((task, rule, r), {}), guess, begin, seeds):
                 with file.open("a", encoding="utf-8") as log:
@@ -68,7 +68,7 @@ def _missing(trained: dict, guess: int, begin: int, seeds) -> list[tuple[int, in
 
 @cache
 def curve(name: str, task: str, rule: str, r: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rates tried, (n,), and the losses at the end, (seeds, n). name: of the log."""
+    """The rates tried, (n,), and the losses at the end, (seeds, n). name: as in search."""
     runs = _read(FOLDER / f"{name}.log")[task, rule if r != FIRST else "lora", r]
     seeds = sorted(set.union(*map(set, runs.values())))
     octaves = sorted(octave for octave, losses in runs.items() if len(losses) == len(seeds))

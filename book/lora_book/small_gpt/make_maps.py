@@ -52,6 +52,6 @@ def map_beside() -> None:
 
 def main() -> None:
     # begin: an octave of ``rate_maps.rate``
-    rate_maps.search(f"{NAME}.log", validation_loss, tasks=["bible"], ranks=RANKS, seeds=SEEDS,
+    rate_maps.search(NAME, validation_loss, tasks=["bible"], ranks=RANKS, seeds=SEEDS,
                      begin=3, head=f"# {SET_UP}\n{COLUMNS}\n")
     map_beside()

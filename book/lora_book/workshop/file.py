@@ -20,7 +20,7 @@ def path(file: str) -> Path:
 
 
 def read(file: str = "lora.py") -> str:
-    """The reader's text, or the head of one that is not begun."""
+    """The reader's text, or, before there is one, the head of the book's."""
     place = path(file)
     if os.environ.get(STATIC) or not place.is_file():
         return whole(file).partition("\n\n\n#")[0] + "\n"
@@ -28,7 +28,7 @@ def read(file: str = "lora.py") -> str:
 
 
 def write(text: str, file: str = "lora.py") -> str:
-    """Write a text beside its place and move it there, with a copy that ``restore`` takes back.
+    """Write a text to the file, and to a hidden copy, which ``restore`` takes back.
 
     Returns:
         Where it is, for a sentence.
@@ -38,7 +38,7 @@ def write(text: str, file: str = "lora.py") -> str:
     """
     place = path(file)
     for target in (path(f".{file}"), place):
-        beside = target.with_suffix(f".{os.getpid()}.new")
+        beside = target.with_suffix(f".{os.getpid()}.new")  # so that none is ever half-written
         beside.write_text(text, encoding="utf-8")
         beside.replace(target)
     return str(place) if sys.platform != "emscripten" else f"{file}, which your browser keeps"
@@ -51,11 +51,11 @@ def keep_copy(file: str) -> None:
 
 def restore(file: str = "lora.py") -> None:
     """Put back the text as the last check left it; the present one is kept as a copy."""
-    good = path(f".{file}")
-    if not good.is_file():
+    copy = path(f".{file}")
+    if not copy.is_file():
         raise FileNotFoundError(f"no check has written {path(file)}: there is nothing to restore")
     keep_copy(file)
-    place = write(good.read_text(encoding="utf-8"), file)
+    place = write(copy.read_text(encoding="utf-8"), file)
     print(f"The text of the last check is restored in {place}. Your text is kept in "
           f"{path(file).stem}.before.py.")
 
@@ -86,7 +86,7 @@ def completed(text: str, file: str) -> types.ModuleType:
 
 
 def _with_rules(readers, books_scale):
-    """The reader's scale before the step "rules", with the book's other rules."""
+    """The reader's scale, which knows α/r alone, with the book's for all other rules."""
     def scale(alpha, r, rule="lora"):
         return readers(alpha, r) if rule == "lora" else books_scale(alpha, r, rule)
     return scale
