@@ -42,6 +42,7 @@ class Explorer:
     height: float
     source: str = ""
     play: str | None = None
+    own: tuple[str, ...] = ()
     drag: tuple[str | None, ...] = ()
     _live = None
 
@@ -94,6 +95,7 @@ class Explorer:
 
 def explore(function, *, name: str | None = None, caption: str = "",
             labels: dict[str, str] | None = None, height: int = 380, play: str | None = None,
+            own: bool | list[str] = False,
             drag: tuple[str | None, str | None] | None = None, **controls) -> Explorer:
     """Add sliders and buttons for the arguments of a function that returns a figure.
 
@@ -109,6 +111,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
         labels: control → its label (``alpha`` is already shown as α).
         height: of the plot, in px.
         play: the slider that counts steps; a button next to it plays them.
+        own: the sliders for which the function takes any number, or True for all. If Python
+            runs in the page, a reader can type a number.
         drag: the slider of x and that of y, which a click on the plot sets to the nearest
             values; None for a slider that it does not set.
         controls: as ``ipywidgets.interact``: ``r=[1, 2, 4]`` and ``r=(1, 8, 1)``, which is (min,
@@ -139,7 +143,8 @@ def explore(function, *, name: str | None = None, caption: str = "",
     control_parts = make_controls(function, controls, labels or {})
     sliders = [control.name for control in control_parts
                if control.kind == "slider" and len(control.values) > 1]
-    for option, what, names in (("play", "a slider", [play]),
+    typed = sliders if own is True else own or []
+    for option, what, names in (("play", "a slider", [play]), ("own", "a list of sliders", typed),
                                 ("drag", "a pair of sliders", drag or [])):
         if not (isinstance(names, (list, tuple))
                 and all(name is None or name in sliders for name in names)):
@@ -151,7 +156,7 @@ def explore(function, *, name: str | None = None, caption: str = "",
     if name is None:
         name = getattr(function, "__name__", type(function).__name__)
     return Explorer(function, control_parts, name=name, caption=caption, height=height, play=play,
-                    drag=tuple(drag or ()),
+                    own=tuple(typed), drag=tuple(drag or ()),
                     source=f"{getattr(function, '__module__', '')}:"
                            f"{getattr(function, '__qualname__', '')}")
 

@@ -7,6 +7,7 @@ so that no browser takes an old one for it.
 """
 
 import hashlib
+import inspect
 import json
 import re
 import shutil
@@ -38,20 +39,33 @@ def _title(figure: dict) -> str:
 def data_script(explorer, start: dict, **more) -> str:
     """The JSON that :func:`data_of_explorers` reads; for a value that JSON has not, its repr."""
     data = {"name": explorer.name, "source": explorer.source, "caption": explorer.caption,
-            "reading": reading(start), "play": explorer.play, "drag": explorer.drag, **more,
+            "reading": reading(start), "play": explorer.play,
+            "own": {c.name: _takes(explorer.function, c) for c in explorer.controls
+                    if c.name in explorer.own},
+            "drag": explorer.drag, **more,
             "controls": [asdict(control) for control in explorer.controls]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=repr)
     return ('<script type="application/json" class="explorer-data">'
             + text.replace("<", "\\u003c") + "</script>")
 
 
+def _takes(function, control) -> str:
+    """"whole" or "any": what numbers a function takes for a control. Where the values are whole
+    others have to be, unless its annotation says float."""
+    argument = inspect.signature(function).parameters.get(control.name)
+    is_float = argument is not None and argument.annotation in (float, "float")
+    is_whole = all(type(value) is int for value in control.values)
+    return "whole" if is_whole and not is_float else "any"
+
+
 def data_of_explorers(html: str) -> list[dict]:
     """The data of every explorer in a page or a part of one, in order.
 
     Each has its name, source (``module:function``), caption, reading (of the first position), play
-    (the slider that is played, or None), drag (those that a place on the plot sets) and controls
-    (dicts with the fields of Control); on a page also traces (their types), lack (why there is no
-    first frame, or ""), and states, as :func:`codec.pack` writes them.
+    (the slider that is played, or None), own (the sliders for which other numbers may be given →
+    "whole" or "any"), drag (those that a place on the plot sets) and controls (dicts with the
+    fields of Control); on a page also traces (their types), lack (why there is no first frame, or
+    ""), and states, as :func:`codec.pack` writes them.
     """
     explorers: list[dict] = []
     for kind, text in SCRIPT.findall(html):

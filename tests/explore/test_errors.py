@@ -32,6 +32,8 @@ VALUES = {  # words of a ValueError, and the arguments of explore
     "height must … got '380'": {"height": "380"},
     "r must have no NaN … (nan, 1)": {"r": [np.nan, 1]},
     "play must … (['r']) … ['start']": {"start": ["a", "both zero"], "r": [2, 8], "play": "start"},
+    "own must … (there is none)": {"log": bool, "own": ["log"]},
+    "own must be a list … (['r']), got 'r'": {"r": [2, 8], "own": "r"},
     "drag must be a pair … (['r']), got 'r'": {"r": [2, 8], "drag": "r"},
     "drag must … (['r']), got ('r', 'log')": {"r": [2, 8], "drag": ("r", "log")},
     "drag must … (None, None)": {"r": [2, 8], "drag": (None, None)},

@@ -21,6 +21,13 @@ def press(root, button: str) -> None:
     root.locator(f'[data-do="{button}"]').click()
 
 
+def type_into(root, label: str, number) -> None:
+    """Type one's own value of a control, whose boxes are shown."""
+    box = root.get_by_role("spinbutton", name=f"{label}, any number")
+    box.fill(str(number))
+    box.press("Enter")
+
+
 def reads(root, sentence) -> None:
     """The sentence above the plot comes to be this."""
     expect(root.locator(".explorer-headline > span")).to_have_text(sentence)

@@ -10,10 +10,13 @@ from playwright.sync_api import expect
 
 from book._extensions.imports import imported
 from book._extensions.in_page.run_page import in_browsers
+from lora_edu.explore.page_data import headline
+from lora_edu.explore.plain_figure import plain_figure
 from tests.book import notebook
+from tests.patience import patiently
 from tests.site.conftest import Visit
-from tests.site.explorers import is_drawn, reads
-from tests.site.pages import HTML, all_pages
+from tests.site.explorers import is_drawn, reads, type_into
+from tests.site.pages import EXPLORERS, HTML, all_pages, check_figure
 
 PAGES = [page for page in all_pages()
          if '<p class="page-python ' in (HTML / page).read_text("utf-8")]
@@ -236,6 +239,95 @@ def test_changes_survive_a_reload(visit):
     assert code[TASK + 2].source == "mine = 1"  # after the cell that installs
 
 
+def figure_at(**own) -> dict:
+    """The explorer's figure at its start, but for own values."""
+    built = next(each for each in EXPLORERS if each.name == NAME)
+    return plain_figure(built.function(**{c.name: c.values[c.start] for c in built.controls} | own))
+
+
+def computes(root, want):
+    """The figure of the page is the one that Python computes here, as soon as it has come."""
+    def check():
+        have = root.evaluate("(root) => JSON.parse(JSON.stringify(root.explorer.figure))")
+        check_figure(have, want, rtol=1e-6)
+
+    is_drawn(root)
+    patiently(check)
+
+
+def test_own_values_are_computed(visit, page):
+    """By the same function; a link holds them, and says what to do where Python has not started."""
+    want = figure_at(r=6, alpha=11.5)
+    root = page.locator(f"#explorer-{NAME}")
+    root.get_by_role("button", name="own values").click()
+    type_into(root, "r", 6)
+    type_into(root, "α", 11.5)
+    computes(root, want)
+    link = root.evaluate("(root) => root.explorer.link()")
+    root.get_by_role("button", name="own values").click()
+    other = visit(FIRST + link).page
+    root = other.locator(f"#explorer-{NAME}")
+    expect(root.locator(".explorer-failed")).to_have_text(re.compile(
+        "alpha = 11.5: this plot has no such position until .*Run this page”[.]$"))
+    begin(other)
+    computes(root, want)
+
+
+REFUSED = {  # what is typed into the box of r, or of α → what the page says
+    ("r", "1e9"): "r is 6 again. With r = 1000000000: ",
+    ("r", "2.5"): "r is 6 again: it must be a whole number, at least 1.",
+    ("α", ""): "α is 2.5 again: it must be a number.",
+    ("α", "-1"): "α is 2.5 again. With α = -1: ValueError: alpha must be",
+}
+STATE = """(root) => ({
+  boxes: [...root.querySelectorAll(".py-own")].map((box) => box.value),
+  sliders: [...root.querySelectorAll("[type=range]")].map((each) => each.ariaValueText),
+  said: root.querySelector(".explorer-headline > span").textContent,
+  label: root.querySelector(".explorer-plot").ariaLabel,
+  link: root.explorer.link(), address: location.hash })"""
+
+
+def test_a_number_that_is_refused_or_fails_does_not_stay(page):
+    """Boxes, sliders, sentence, plot and link are those of the last one that was computed."""
+    root = page.locator(f"#explorer-{NAME}")
+    root.get_by_role("button", name="own values").click()
+    type_into(root, "r", 6)
+    type_into(root, "α", 2.5)
+    reads(root, headline(figure_at(r=6, alpha=2.5)))
+    page.wait_for_url("**r=6&alpha=2.5**")
+    good = root.evaluate(STATE)
+    assert good["boxes"] == good["sliders"] == ["6", "2.5"] and good["link"] == good["address"]
+    told = root.locator(".explorer-failed")
+    for (label, text), words in REFUSED.items():
+        type_into(root, label, text)
+        expect(told).to_contain_text(words)
+        assert root.evaluate(STATE) == good
+    type_into(root, "r", 3)
+    expect(told).to_have_count(0)
+    root.get_by_role("button", name="own values").click()
+    expect(root.get_by_role("slider").first).to_have_attribute("aria-valuetext", "2")
+
+
+ANOTHER = """
+from IPython.display import display
+def other(a=1): return {"data": [], "layout": {"meta": {"reading": "another"}}}
+display(shown, explore(other, a=[1]))"""
+
+
+@pytest.mark.thorough
+def test_own_values_of_a_cell_s_own_function(visit):
+    """Though the cell shows another explorer too."""
+    place = "book/own-experiments.html"
+    page = begin(visit(place).page)
+    number, source = next((i, source) for i, source in enumerate(sources(place))
+                          if "explore(losses" in source)
+    write(cell(page, number), source.replace("explore(losses", "shown = explore(losses") + ANOTHER)
+    root = page.locator("#explorer-sign-descent").first
+    root.get_by_role("button", name="own values", include_hidden=True).evaluate("(b) => b.click()")
+    root.evaluate("(root) => root.explorer.go({ r: '3' })")
+    reads(root, re.compile("^r = 3, "))
+
+
 def test_the_editor_can_be_left_by_keyboard(page, task):
     text = task.locator(".cm-content")
     text.press("Control+Home")
@@ -263,5 +355,6 @@ def test_axe_finds_nothing_in_open_cells(visit):
     run(task, "error")
     write(cell(page, TASK + 1),
           "import warnings; print('long ' * 60); warnings.warn('two'); 3")
+    page.locator(f"#explorer-{NAME}").get_by_role("button", name="own values").click()
     assert tab.axe() == []
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

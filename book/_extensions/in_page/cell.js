@@ -180,6 +180,9 @@ export class Cell {
     if (this.bookLines && this.verdicts.at(-1)?.is_right) this.bookLines.open = true;
     if (error) print(this.shown, "error", error);
     const took = seconds < 0.1 ? "" : ` in ${seconds.toFixed(1)} s`;
+    this.handles = Object.fromEntries(
+      this.figures.map(({ root, handle }) => [root.dataset.name, handle]),
+    );
     if (!error && this.figures.length && this.page.isAsBuilt(this)) {
       this.showBuilt();
     } else {

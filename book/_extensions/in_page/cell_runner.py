@@ -6,6 +6,7 @@ after the cell above. So what a page shows depends on its text alone, not on who
 
 import ast
 import copy
+import importlib
 import itertools
 import json
 import linecache
@@ -190,22 +191,30 @@ def _copies(them: dict) -> dict:
     return copies
 
 
-def figure(handle: int, positions: dict, files: dict[str, str]) -> dict:
-    """The figure of an explorer at a position.
+def figure(handle: int | None, positions: dict, files: dict[str, str], source: str = "",
+           values: dict | None = None, own: dict | None = None) -> dict:
+    """The figure of an explorer at a position, or at values of the reader's own.
 
     Args:
-        handle: of an explorer that a cell has shown.
-        positions: control → the number of its value.
+        handle: of an explorer that a cell has shown; None for one that the build has made.
+        positions: control → the number of its value, for an explorer with a handle.
         files: name → text of the reader's own files.
+        source: the function of one without, as "module:function".
+        values: control → its value, for that function.
+        own: control → a number that takes the place of its value.
 
     Returns:
         {"figure": the figure, or None where its function raises, "error": why, or ""}.
     """
     put(files)
-    explorer = explorers[handle]
-    values = {c.name: c.values[positions[c.name]] for c in explorer.controls}
+    if handle is None:
+        module, _, name = source.partition(":")
+        function = getattr(importlib.import_module(module), name)
+    else:
+        function = explorers[handle].function
+        values = {c.name: c.values[positions[c.name]] for c in explorers[handle].controls}
     try:
-        return {"figure": plain_figure(explorer.function(**values)), "error": ""}
+        return {"figure": plain_figure(function(**values | (own or {}))), "error": ""}
     except Exception as error:
         return {"figure": None, "error": f"{type(error).__name__}: {error}"}
 

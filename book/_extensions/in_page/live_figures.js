@@ -2,6 +2,7 @@
 // that have an explorer.
 
 import { element } from "./dom.js";
+import { offerOwnValues, positionsOf } from "./own_values.js";
 
 // A figure, or an explorer, that a cell has shown.
 export class LiveFigure {
@@ -15,8 +16,7 @@ export class LiveFigure {
 
   async at(explorer) {
     if (!this.python.worker) throw new Error("Python was restarted: run this cell again.");
-    const positions = Object.fromEntries(explorer.controls.map(({ name, get }) => [name, get()]));
-    return this.page.figure({ handle: this.handle, positions });
+    return this.page.figure({ handle: this.handle, positions: positionsOf(explorer) });
   }
 
   // Wire it, once it stands in the page.
@@ -27,6 +27,7 @@ export class LiveFigure {
     explorer.label();
     explorer.show(this.figure);
     explorer.load();
+    offerOwnValues(explorer, this.page, this.handle);
     this.replaced = explorers.get(explorer.name);
     explorers.set(explorer.name, explorer);
   }

@@ -5,6 +5,7 @@ import { Cell } from "./cell.js";
 import { button, download, element, keep } from "./dom.js";
 import { notebookOf } from "./notebook.js";
 import { OwnFiles } from "./own_files.js";
+import { offerOwnValues } from "./own_values.js";
 import { Python, Stopped } from "./python.js";
 
 const KEY = `page-python ${location.pathname}`;
@@ -164,6 +165,15 @@ class Page {
     const saved = savedTexts();
     for (const cell of this.cells) cell.open(saved[cell.key]);
     this.opened = true;
+    for (const explorer of globalThis.loraExplore.explorers.values())
+      offerOwnValues(explorer, this);
+  }
+
+  // Python's name for an explorer; its cell is run first if need be. undefined if that fails.
+  async handleOf(explorer) {
+    const cell = this.cells.find(({ root }) => root.contains(explorer.root));
+    if (cell.ranText !== cell.text) await this.run(cell);
+    return cell.handles?.[explorer.name];
   }
 
   // Whether a cell is made from what the build had: no text is changed, and no file is the reader's.

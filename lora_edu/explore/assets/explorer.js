@@ -13,6 +13,7 @@ const PATIENCE = 300; // ms after which an explorer says that its figure is bein
 // player] → changed() [also by the player; fetches plotly with load()] → update() [labels] →
 // ask() [the source] → show() [draws the figure], or goBack() [to the one that is shown].
 class Explorer {
+  own = false; // whether its source takes numbers of the reader's own (in_page/own_values.js)
   notCopied = "not copied"; // said by the button "link" where the clipboard is closed to it
   faults = {};
   pinned = null; // what the pinned copy says
@@ -162,16 +163,18 @@ class Explorer {
 
   async answerOne() {
     this.isNewer = false;
+    const { source } = this;
     const keys = this.keys();
     const slow = setTimeout(() => {
       this.root.ariaBusy = "true";
     }, PATIENCE);
-    const { figure, error } = await this.source.at(this).then(
+    const { figure, error } = await source.at(this).then(
       (result) => ({ figure: result }),
       ({ message }) => ({ error: message }),
     );
     clearTimeout(slow);
     this.root.ariaBusy = null;
+    if (source !== this.source) return; // who has changed it has asked again
     if (figure) {
       this.shown = keys;
       this.fail("figure", "");
@@ -226,7 +229,9 @@ class Explorer {
   }
 
   // positions: {control name: key}. Returns those that do not exist, which are ignored.
-  go(positions) {
+  // own: they are numbers that only Python computes.
+  go({ own, ...positions }) {
+    this.wanted = own && !this.own ? positions : null;
     const named = (name) => this.controls.find((control) => control.name === name);
     const strange = Object.entries(positions).filter(([name, key]) => !named(name)?.take(key));
     this.moved();
@@ -237,7 +242,11 @@ class Explorer {
   follow(positions, link) {
     const strange = this.go(positions).map(([name, key]) => `${name} = ${key}`);
     const asked = strange.join(", ").slice(0, 80);
-    this.fail("link", asked && `The link asks for ${asked}: this plot has no such position.`);
+    const hope = this.wanted ? " until you press “Run this page”" : "";
+    this.fail(
+      "link",
+      asked && `The link asks for ${asked}: this plot has no such position${hope}.`,
+    );
     this.bringIntoSight(link);
     this.root.classList.remove("explorer-moved");
     void this.root.offsetWidth; // restart the outline's animation
@@ -268,7 +277,7 @@ class Explorer {
 
   link() {
     const query = this.controls.map((control) => `${control.name}=${control.key()}`);
-    return `#${this.name}?${query.join("&")}`;
+    return `#${this.name}?${query.join("&")}${this.own ? "&own=1" : ""}`;
   }
 
   wireButtons() {

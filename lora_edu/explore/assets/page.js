@@ -70,6 +70,7 @@ class PageExplorer extends Explorer {
 
   constructor(root) {
     super(root, new Stored(root.querySelector(".explorer-states")), fetchPlotly);
+    this.stored = this.source;
   }
 
   changed() {
@@ -120,7 +121,7 @@ function startPage() {
         if (!isIntersecting) continue;
         near.unobserve(target);
         const { explorer } = target;
-        explorer.source.fetch().catch(() => {}); // said when the reader asks for them
+        explorer.stored.fetch().catch(() => {}); // said when the reader asks for them
         const asked = explorer.box.querySelector(".explorer-frame") ? firstInput : null;
         Promise.resolve(asked).then(() => explorer.load());
       }
