@@ -1,11 +1,14 @@
 """What is said of public repositories: counted again from the stored rows, with NumPy."""
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 from lora_book.in_the_wild import counts, make_data
+from lora_book.your_adapter import SAMPLE
 
 
 def columns(name, *wanted):
@@ -70,6 +73,19 @@ def test_one_in_nineteen_has_an_idle_file():
     assert (len(set(names)), repositories(names, modules == zero)) == (168, 9)
     everyone, = columns("settings.csv", "repository")
     assert len(set(everyone) | set(names)) == 318
+
+
+def test_a_clone_is_read(tmp_path):
+    folder = tmp_path / "owner+name"
+    shutil.copytree(SAMPLE, folder / "adapter")
+    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q", "--separate-git-dir", folder / "repo"], ["add", "adapter"],
+                  ["commit", "-qm", "Add it"]):
+        subprocess.run([*git, *words], check=True)
+    settings, weights = make_data.survey(make_data.Clone(folder))
+    assert [(row["repository"], row["r"], row["lora_alpha"]) for row in settings] == [
+        ("owner/name", 4, 8)]
+    assert [(row["modules"], row["zero"]) for row in weights] == [(16, 0)]
 
 
 def test_other_settings_are_passed_over():

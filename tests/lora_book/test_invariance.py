@@ -1,5 +1,6 @@
 """The chapter The Adam invariance: what the theorem needs, and what "roughly" hides."""
 
+import itertools
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from book._extensions.content.claims import HOME
 from lora_book.invariance import figures, runs, runs_slide
 from lora_book.shared.tasks import task_16
 from lora_edu import SGD, Adam, AdamW, Adapter, Clipped, Momentum, initial
+from lora_edu.explore.plain_figure import plain_figure
 from tests.core.test_invariance import start, weights
 from tests.lora_book.figure_words import reading
 from tests.lora_book.oracles import span
@@ -193,6 +195,17 @@ def test_alpha_times_the_factor_does_what_that_rate_does(factor):
         assert useful(lr * worth, 1.0) == pytest.approx(useful(lr, float(factor)), rel=0.02)
     assert m[0] == pytest.approx(factor, rel=0.2) and (np.diff(m) < 0.01 * m[1:]).all()
     assert m[-1] == pytest.approx(factor**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(("optimiser", "needed"), [("AdamW", "eta start eps decay"),
+                                                   ("Momentum", "eta start decay")])
+def test_the_gap_is_exactly_zero_where_all_that_is_needed_is_ticked(optimiser, needed):
+    for boxes in itertools.product((False, True), repeat=4):
+        ticked = dict(zip(("eta", "start", "eps", "decay"), boxes, strict=True))
+        figure = figures.ticks(**ticked, optimiser=optimiser)
+        same = all(ticked[name] for name in needed.split())
+        assert plain_figure(figure)["data"][0]["customdata"].any() != same
+        assert reading(figure).endswith("agree in every bit") == same
 
 
 # --- the figures ---

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scipy.stats import sem
 
+from lora_book.shared.norm_board import NAMES
 from lora_book.shared.tasks import task_64
+from lora_book.step_zero.figures import step_zero
 from lora_book.step_zero.runs import escape_step, from_noise
 from lora_edu import (
     SGD,
@@ -22,6 +24,7 @@ from lora_edu import (
     teacher_student,
     train,
 )
+from tests.lora_book.figure_words import headline
 from tests.lora_book.oracles import minibatches, span
 
 D, K, R = 5, 7, 4
@@ -125,6 +128,14 @@ def test_both_zero_is_a_saddle_until_the_penalty_outweighs_the_first_singular_va
     want = np.sort(np.concatenate([*[s * sigma, -s * sigma] * r, flat]))
     np.testing.assert_allclose(curvatures(0.0), want, atol=1e-10)
     assert curvatures(0.9 * s * sigma[0])[0] < 0 < curvatures(1.1 * s * sigma[0])[0]
+
+
+@pytest.mark.parametrize(("start", "zero"), [
+    ("A random, B zero", ["A", "delta"]), ("both zero", ["A", "B", "delta"]), ("both random", [])])
+def test_the_board_says_what_is_exactly_zero(start, zero):
+    before, says_so, _ = headline(step_zero(8, 16, start, "Adam")).partition(" exactly 0")
+    assert [NAMES[name] in before and bool(says_so) for name in NAMES] == [
+        name in zero for name in NAMES]
 
 
 @pytest.mark.claim("obs-escape")

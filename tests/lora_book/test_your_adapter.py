@@ -1,7 +1,9 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -192,6 +194,24 @@ def test_a_scale_of_zero_is_not_called_unknown():
     assert "No scale s is above 0" in figures.strengths(adapter)
     assert "r = 1, α = 0, s = 0 by α/r: 1 module\n" in adapter.report()
     assert "nothing is added" in figures.findings(adapter)
+
+
+@pytest.mark.parametrize(("scale", "on_a_page", "elsewhere"), [
+    (None, "choose adapter_config.json together with this file.", "give α (--alpha 16, or"),
+    ({}, "give α (--alpha 16, or alpha=16)", "give α (--alpha 16, or"),
+    ({"scale": 20.0}, "", "")])
+def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypatch, scale,
+                                                             on_a_page, elsewhere):
+    """And a default that was tuned needs nothing."""
+    save_file({key.removeprefix("base_model.model.").replace(".weight", "").lower(): values.T
+               for key, values in TENSORS.items()}, tmp_path / "adapters.safetensors")
+    if scale is not None:
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_parameters": scale}))
+    page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
+    for words in (elsewhere, on_a_page):
+        asked = f"<em>So</em> {words}" if words else "was not chosen. Nothing to do if you tuned"
+        assert asked in figures.findings(figures.adapter(tmp_path))
+        monkeypatch.setitem(sys.modules, "browser_page", page)
 
 
 def test_the_findings_show_a_file_s_words_and_run_none(tmp_path):

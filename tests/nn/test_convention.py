@@ -32,7 +32,8 @@ def test_an_adam_that_corrects_no_bias_is_told_of_and_corrected_elsewhere():
         assert f"first step is {first:.2f} times" in warning
         assert f"tenth {tenth:.2f} times" in warning and correction in warning
         assert reading.stride == pytest.approx(first)
-    assert not convention("MLX", 16, scale=1, optimiser="SGD").warnings
+    plain = convention("MLX", 16, scale=4, optimiser="SGD")
+    assert plain.stride == 16 and not plain.warnings  # the scale squared
 
 
 @pytest.mark.parametrize("tool, settings, words", [

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from lora_book.your_adapter import figures
 from lora_edu.explore import explore, show
 from tests.site.explorers import press
 
@@ -83,19 +82,6 @@ def test_the_numbers_of_anybodys_figure_are_whole(opened):
         assert ("colour" in head) == (kind == "levels")
 
 
-def test_the_map_of_a_file_gives_its_entries(opened):
-    """And not the levels of its colours."""
-    adapter = figures.adapter()
-    root = opened(show(figures.where(adapter), name="learned").html()).show("learned")
-    press(root, "numbers")
-    entries = {row[-1]: float(row[3]) for row in table(root) if row[0] == "RMS entry" and row[3]}
-    assert entries == pytest.approx({row.layer: row.rms for row in adapter.rows}, rel=1e-3)
-
-
-BELOW_CAPTION = """(root) => root.getBoundingClientRect().bottom
-  - root.querySelector("figcaption").getBoundingClientRect().bottom"""
-
-
 @pytest.mark.parametrize("touch", [
     "(root) => root.querySelector('input').focus()",
     "(root) => root.querySelector('.explorer-plot').dispatchEvent(new Event('pointerdown', "
@@ -106,7 +92,6 @@ def test_tools_are_seen_once_the_figure_is_touched(opened, touch):
     expect(pin).to_be_hidden()
     root.evaluate(touch)
     expect(pin).to_be_visible()
-    assert root.evaluate(BELOW_CAPTION) < 20  # px: no row is kept for them
 
 
 def test_a_figure_without_controls_has_its_numbers(opened):

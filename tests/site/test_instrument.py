@@ -234,28 +234,9 @@ def test_the_script_paints_the_first_frame_that_stands_in_the_page(visit):
     assert shot[False] == shot[True]
 
 
-def test_home_asks_for_no_plotly(visit):
-    here = visit(HOME)
-    phrase(here, "adam")
-    expect(line(here)).to_contain_text("under Adam")
-    assert not [url for url in here.requests if "plotly" in url]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_with_two_runs(visit, theme):
     here = visit(HOME, color_scheme=theme)
     phrase(here, "start")
     expect(line(here)).to_contain_text("equal in every bit")
     assert here.axe() == []
-
-
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 800), (390, 844), (360, 740)])
-def test_the_picture_and_play_stand_on_the_first_screen(visit, width, height):
-    here = visit(HOME, viewport={"width": width, "height": height})
-    for part in (".instrument-run", ".instrument-line", '[data-do="play"]'):
-        expect(here.page.locator(part).first).to_be_in_viewport(ratio=1)
-    if width > 900:
-        expect(here.page.locator("blockquote")).to_be_in_viewport(ratio=1)
-    phrase(here, "zero")
-    expect(line(here)).to_contain_text("so training can begin")
-    assert sum(shift["value"] for shift in here.page.evaluate("shifts")) < 0.001

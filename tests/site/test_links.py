@@ -80,17 +80,6 @@ def test_the_way_back_is_offered_until_the_reader_reads_on(apart):
     expect(button).to_have_count(0)
 
 
-def test_a_link_leaves_its_sentence_in_sight_where_both_have_room(opened):
-    far = "<div style='height: 2000px'></div>"
-    tab = opened(f"{far}{explore(line, r=[1, 2, 3]).html()}<div style='height: 250px'></div>"
-                  f"<p>See <a href='#line?r=3'>three</a></p>{far}", reduced_motion="reduce")
-    link = tab.page.get_by_role("link", name="three")
-    link.evaluate("(link) => link.scrollIntoView({ block: 'center' })")
-    link.click()
-    expect(tab.page.locator("#explorer-line .explorer-plot")).to_be_in_viewport(ratio=1)
-    expect(link).to_be_in_viewport(ratio=1)
-
-
 def test_escape_closes_a_dialog_and_leads_nowhere(apart):
     tab, _, _, button = apart
     tab.page.evaluate("""() => {
