@@ -3,8 +3,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lora_edu import (
     SGD,
@@ -70,17 +68,3 @@ def test_powers_of_two_give_the_same_bits(name, a, b):
     ours = weights(problem, adapter, optimiser)
     assert np.array_equal(ours, weights(problem, *equivalent(adapter, optimiser, a, b)))
     assert np.abs(ours[-1] - ours[0]).max() > 1e-3  # and something happened
-
-
-@pytest.mark.claim("thm-invariance", "thm-degree")
-@given(name=st.sampled_from(sorted(OPTIMISERS | CLIPPED)), a=st.floats(0.05, 20),
-       b=st.floats(0.05, 20), seed=st.integers(0, 100))
-def test_other_numbers_agree_to_rounding(name, a, b, seed):
-    problem, adapter = start(seed)
-    optimiser = (OPTIMISERS | CLIPPED)[name]
-    b = a if name in CLIPPED else b
-    ours = weights(problem, adapter, optimiser, steps=30)
-    theirs = weights(problem, *equivalent(adapter, optimiser, a, b), steps=30)
-    # Muon and Adafactor amplify rounding where they step to and fro about a minimum.
-    rounding = 1e-8 if name.startswith(("Muon", "Adafactor")) else 1e-12
-    assert np.abs(ours - theirs).max() <= rounding * max(1, np.abs(ours).max())

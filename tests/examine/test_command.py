@@ -8,7 +8,6 @@ import subprocess
 import sys
 from functools import partial, reduce
 
-import numpy as np
 import peft
 import pytest
 import torch
@@ -16,7 +15,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from tests.nn.console import run
-from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
+from tests.nn.lora_files import base_file, in_peft, write_peft
 from tests.nn.models import unet
 
 
@@ -45,21 +44,6 @@ def calls_in(monkeypatch, folder):
     _, text = run(monkeypatch, "lora_edu.examine", folder)
     [line] = [line for line in text.splitlines()[:20] if line.startswith("How do I load it?")]
     return line.removeprefix("How do I load it? ").split(", then ")
-
-
-def test_the_call_that_it_names_loads_a_folder_of_pefts(tmp_path, monkeypatch):
-    trained = in_peft()
-    folder = write_peft(tmp_path, trained)
-    [call] = calls_in(monkeypatch, folder)
-    loaded = eval(call, {"peft": peft, "base_model": Tiny(), "folder": folder})
-    for name, update in pefts_updates(trained).items():
-        layer = loaded.base_model.model.get_submodule(name)
-        np.testing.assert_allclose(layer.get_delta_weight("default").numpy(force=True), update,
-                                   rtol=1e-4, atol=1e-7)
-    (folder / "adapter_config.json").unlink()
-    [call] = calls_in(monkeypatch, folder)
-    assert call.startswith("Its settings, adapter_config.json, are missing: put them into its "
-                           "folder. Then: peft.PeftModel")
 
 
 SMALL = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -203,16 +203,6 @@ def test_an_A_of_a_start_of_unknown_spread_is_not_compared_with_others(start):
     assert "How far did A move" not in report and "learning rate too large" not in report
 
 
-@pytest.mark.parametrize("settings, model, head", [
-    ({"base_model_name_or_path": "a\nb"}, r'from_pretrained("a\nb", num_labels=3)', (3, 2)),
-    ({}, "from_pretrained(base), ", ()), ({}, "from_pretrained(base, num_labels=3), ", (3, 2))])
-def test_a_classifier_is_loaded_as_far_as_its_file_says(settings, model, head):
-    file = {f"base_model.model.q.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}
-    report = examine(save(file | {"base_model.model.score.weight": torch.ones(head)}),
-                     {"r": 2, "lora_alpha": 2, "task_type": "SEQ_CLS"} | settings).report()
-    assert model in report
-
-
 def test_a_folder_with_a_pickle_says_so(tmp_path):
     (tmp_path / "adapter_model.bin").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"its adapter_model\.bin is a pickle, .* not opened"):

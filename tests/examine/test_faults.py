@@ -171,17 +171,6 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     assert f"loses {100 * lost:.2g} %" in found.remedy
 
 
-@pytest.mark.parametrize("times, severity", [(3, None), (5, "note"), (45, "warning")])
-@pytest.mark.parametrize("start", [True, "gaussian"])
-def test_an_A_that_its_rate_has_wrecked_is_told_by_its_start(tmp_path, start, times, severity):
-    source = write_peft(tmp_path, in_peft(init_lora_weights=start),
-                   change=each("lora_A", lambda A: A * times))
-    examination = examine(source)
-    findings = {finding.name: finding.severity for finding in examination.findings}
-    assert findings.get("far-from-start") == severity
-    assert examination.start == ("peft_gaussian" if start == "gaussian" else "kaiming_uniform")
-
-
 def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):
     """PEFT itself lists classifier and score for SEQ_CLS, and trains what ends so, too."""
     for head in ("classifier", "score", "pre_classifier"):

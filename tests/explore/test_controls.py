@@ -10,15 +10,6 @@ def figure(r=8, alpha=16.0, start="both zero", log=False):
     """A figure function's signature; never called here."""
 
 
-def test_a_list_becomes_the_control_that_fits_it():
-    starts = ["A random, B zero", "both zero"]
-    controls = make_controls(
-        figure, {"r": [1, 8], "alpha": [0.5, 16.0, 1e-6], "start": starts, "log": bool}, {})
-    assert [(one.name, one.kind, one.label, one.values, one.start) for one in controls] == [
-        ("r", "slider", "r", (1, 8), 1), ("alpha", "slider", "α", (0.5, 16.0, 1e-6), 1),
-        ("start", "choice", "start", tuple(starts), 1), ("log", "switch", "log", (False, True), 0)]
-
-
 @pytest.mark.parametrize("given, values, texts", [
     (2 ** np.arange(4), (1, 2, 4, 8), ("1", "2", "4", "8")),
     (np.array([0.5, 8.0], dtype=np.float32), (0.5, 8.0), ("0.5", "8")),

@@ -10,10 +10,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
 
 from lora_book.audit import check as audit
-from lora_book.shared import verdict as shared
 from tests.book import checks
 from tests.lora_book.exercise_answers import RIGHT, WRONG
 
@@ -144,21 +142,3 @@ def test_a_function_that_fails_or_cannot_be_called_is_told_so():
         right, text = verdict(check, answer)
         assert not right and text.startswith("Not yet. ") and words in text
     assert "The check cannot take these arguments" in verdict(check, {"r_4": 1})[1]
-
-
-def test_a_notebook_shows_the_text_of_a_verdict_and_a_page_knows_its_parts(monkeypatch):
-    shown = []
-    monkeypatch.setattr(shared, "display", shown.append)
-
-    @shared.check
-    def two(value):
-        shared.agree({"a": 2.0}, [shared.ask(lambda: value)])
-        return "it is two."
-
-    for value, *parts in ((2, True, "✓", "Right"), (1, False, "✗", "Not yet"),
-                          (None, False, "○", "Not answered yet")):
-        two(value)
-        data, _ = DisplayFormatter().format(shown[-1])
-        is_right, sign, word, text = data[shared.KIND].values()
-        assert [is_right, sign, word] == parts
-        assert data["text/plain"] == text and text.startswith(word)

@@ -154,42 +154,11 @@ def test_python_s_norms_are_those_that_train_records():
         np.testing.assert_allclose([*run.norms(step).values()], wanted, rtol=1e-9)
 
 
-def loss_left(step: int, **settings) -> float:
-    """In % of the loss at step 0."""
-    run = task.run(**settings)
-    return 100 * run.norms(step)["loss"] / run.norms(0)["loss"]
-
-
-@pytest.mark.parametrize(("settings", "step", "percent"), [
-    ({"rule": "alpha/r", "alpha": 4}, 8, {1: 68, 4: 68, 16: 68}),
-    ({"rule": "alpha/sqrt(r)", "alpha": 2}, 8, {1: 83, 4: 68, 16: 44}),
-    ({"rule": "alpha", "alpha": 1}, 8, {1: 91, 4: 68, 16: 18}),
-    ({}, 30, {4: 2.1}),
-    ({"optimiser": "SGD"}, 30, {4: 3.5}),
-    ({"target": "cone", "alpha": 8}, 30, {4: 19, 8: 13, 16: 12}),
-    ({"target": "cone", "alpha": 8}, 120, {1: 25, 2: 14, 4: 7.7, 8: 3.2, 16: 0.58}),
-], ids=str)
-def test_the_loss_that_is_left(settings, step, percent):
-    for r, wanted in percent.items():
-        assert float(f"{loss_left(step, r=r, **settings):.2g}") == wanted
-
-
 @pytest.mark.parametrize(("optimiser", "growth"), [("Adam", 4), ("SGD", 16), ("momentum", 16)])
 def test_four_times_alpha_in_the_first_step(optimiser, growth):
     before, after = (task.run(optimiser=optimiser, alpha=alpha).norms(1)["delta"]
                      for alpha in (4, 16))
     assert after / before == pytest.approx(growth, rel=1e-6)
-
-
-@pytest.mark.parametrize(("twin", "apart"), [
-    ("4-alpha-rate", 0.028), ("4-alpha-rate-start", 8.8e-7), ("4-alpha-rate-start-eps", 0)])
-def test_how_far_apart_two_units_are(twin, apart):
-    """At α = 16 and step 30."""
-    settings = checked({"alpha": 16, "twin": twin})
-    first, second = (task.trained(each).frame(30)["delta"]
-                     for each in (settings, twin_of(settings)))
-    gap = np.linalg.norm(first - second) / np.linalg.norm(first)
-    assert float(f"{gap:.2g}") == apart
 
 
 def test_a_viewer_without_widgets_gets_the_sentence_and_the_numbers():

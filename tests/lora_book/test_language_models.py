@@ -81,19 +81,6 @@ def too_small(r):
     return costs
 
 
-def test_curves_follow_a_parabola():
-    rates = (1e-5, 4e-5, 1e-4, 3e-4, 2e-3)
-    bottoms = {1: 7e-5, 4: 1.5e-4}
-    losses = np.array([0.5 + 0.01 * np.log(np.divide(rates, rate))**2 for rate in bottoms.values()])
-    model = runs.Model("parabolas", 1, tuple(bottoms), rates, losses, ())
-    for r in (1, 4):
-        assert runs.bottom(model, r) == pytest.approx((bottoms[r], 0.5))
-        assert vertex_rate(model, r) == pytest.approx(bottoms[r])
-    carried_rate = 7e-5 * 4**0.25
-    lost = 0.01 * math.log(carried_rate / bottoms[4])**2
-    assert runs.regret(model, 1, 4, 0.25) == pytest.approx(lost)
-
-
 def test_a_block_of_the_published_file_is_read_whole():
     block = """someone/Model-8B
 

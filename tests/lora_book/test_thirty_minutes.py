@@ -121,19 +121,6 @@ def test_what_reaches_a_matrix_passes_a_valve_that_the_other_holds(start, verdic
     assert drawn == [share.mean() for share in shares]
 
 
-def test_a_ruler_in_a_smaller_unit_reads_more_and_adams_step_is_one_tick_on_either():
-    now = word_run.written()[3]
-    value, slope, step = runs.measured(1.0)
-    entry = np.argwhere(value == now.A)[0]
-    nudge = np.zeros_like(now.A)
-    nudge[tuple(entry)] = 1e-5
-    up, down = (np.sum((now.B @ A - the_word())**2) / 2 for A in (now.A + nudge, now.A - nudge))
-    assert slope == pytest.approx((up - down) / 2e-5, rel=1e-4)
-    assert step == pytest.approx(word_run.LR, rel=1e-6)
-    for c in range(2, 7):
-        assert runs.measured(c) == pytest.approx((c * value, slope / c, step), rel=1e-6)
-
-
 @pytest.mark.parametrize("ticked", [*itertools.product((False, True), repeat=4)])
 def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
     eta, start, decay, eps = (4.0**on for on in ticked)

@@ -208,9 +208,9 @@ def test_a_page_in_a_browser_asks_for_the_settings_as_a_file(tmp_path, monkeypat
     if scale is not None:
         (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_parameters": scale}))
     page = SimpleNamespace(opened=str(tmp_path / "adapters.safetensors"), progress=None)
-    for words in (elsewhere, on_a_page):
+    for words, path in ((elsewhere, tmp_path), (on_a_page, None)):
         asked = f"<em>So</em> {words}" if words else "was not chosen. Nothing to do if you tuned"
-        assert asked in figures.findings(figures.adapter(tmp_path))
+        assert asked in figures.findings(figures.adapter(path))
         monkeypatch.setitem(sys.modules, "browser_page", page)
 
 

@@ -35,17 +35,6 @@ def test_a_seed_stands_for_the_one_generator_of_all_layers():
     assert all(map(same_bits, drawn(5), drawn(rng(5))))
 
 
-def test_torchs_generator_decides_the_draw_where_none_is_given():
-    want = drawn(torch.Generator().manual_seed(1))
-    assert len({matrix.sum().item() for matrix in want}) == 10
-    assert not any(map(same_bits, want, drawn(torch.Generator().manual_seed(2))))
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        drawn(rng())  # takes nothing from torch's
-        assert all(map(same_bits, want, drawn(None)))
-        assert not any(map(same_bits, want, drawn(None)))
-
-
 @pytest.mark.parametrize("targets, name", [(r".*0|2", "0"), (["2"], "2"), (["1.0"], "1.0")])
 def test_all_places_of_a_shared_layer_get_the_same_adapter(targets, name):
     shared = nn.Linear(4, 4)
