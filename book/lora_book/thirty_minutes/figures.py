@@ -11,6 +11,7 @@ from lora_book.shared.drawing import (
     dotted,
     fill,
     frame,
+    framed,
     map_drawing,
     say,
     sign_key,
@@ -27,7 +28,6 @@ from lora_book.shared.style import (
     marks,
 )
 from lora_book.shared.valleys import BALL
-from lora_book.shared.word_pictures import pictures
 from lora_book.shared.word_run import R
 from lora_book.thirty_minutes import runs
 from lora_edu import STARTS, Adapter
@@ -156,12 +156,20 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
         f"A has moved by {100 * with_alpha:.0f} % of its initial norm with α × 4, "
         f"and by {100 * with_eta:.0f} % with η × 4")
 
-    rows = {}
-    for name, delta, moved in (("α × 4", upper, with_alpha), ("η × 4", lower, with_eta)):
+    d, k = upper.shape
+    parts = []
+    for name, delta, moved, top in (("α × 4", upper, with_alpha, 0),
+                                    ("η × 4", lower, with_eta, d + 6)):
         text = f"A moved by {100 * moved:.0f} %" if moved else "A has not moved"
-        rows[name] = delta, 8 * moved, "A", text  # 8 cells are the length of A's start
-    return pictures(rows, f"{optimiser}, step {t}: {outcome}",
-                    f"{optimiser}, step {t}: {distances}")
+        length = 8 * moved  # 8 cells are the length of A's start
+        parts += [*framed(delta, 0, top, "delta", name),
+                  say({(-1, top + d / 2 - 0.5): name}, "middle left", 15),
+                  box(-0.5, top + d + 0.6, length, 2.2, "A"),
+                  say({(length, top + d + 1.7): coloured(text, "A")}, "middle right")]
+    end = 2 * (d + 6) - 2.5
+    return map_drawing([*parts, *sign_key(k - 11, end + 1.2, "delta")],
+                       f"{optimiser}, step {t}: {outcome}", (-11, k + 0.5), (-1.5, end + 2.6),
+                       f"{optimiser}, step {t}: {distances}")
 
 
 def units(c: float = 4) -> dict:
