@@ -10,8 +10,8 @@ from lora_book.beside_full import runs_many_ranks as many
 from lora_book.beside_full import runs_ratio as rates
 from lora_book.beside_full import runs_turning as turn
 from lora_book.beside_full.figures import first_steps
+from lora_book.beside_full.runs_turning import LOST
 from lora_book.shared.fits import exponent, geometric_mean
-from lora_book.shared.frozen import LOST
 from lora_book.shared.tasks import task_32
 from lora_book.shared.word import picture
 from lora_edu import SGD, Adam, Adapter, Momentum, Regression, train

@@ -5,23 +5,37 @@ import math
 import numpy as np
 
 from lora_book.shared import digits, digits_map
-from lora_book.shared.digit_rows import digit_rows
 from lora_book.shared.fits import geometric_mean
-from lora_book.shared.style import power_ticks
+from lora_book.shared.style import PALE, figure, heat, power_ticks
 from lora_book.shared.valleys import Valley, valley_rows
 
 # for α
 CHOICES = dict(zip(("fixed", "rsLoRA", "= r", "= 2r"), digits_map.ALPHA_RULES, strict=True))
+ANGLES = (0, 45, 90)  # of the pictures
 UPWARDS = (8, 16, 32, 64)  # the ranks of the first figure
 HIGHEST = 10.0  # where a wall is cut, as a multiple of the lowest loss
 
 
-def pictures(angles=(0, 45, 90)) -> dict:
+def pictures() -> dict:
     """The first training picture of each digit, a row an angle, darker where there is more ink."""
     labels = digits.load().y_train
     first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(digits.CLASSES)]
-    rows = {f"{angle}°": digits.load(angle).X_train[first] for angle in angles}
-    return digit_rows(rows, f"The digits 0 to 9, one row for each angle: {', '.join(rows)}")
+    side = digits.SIDE
+    step = side + 2  # with a gap between two pictures
+    sheet = np.zeros((step * len(ANGLES) - 2, step * digits.CLASSES - 2))
+    for i, angle in enumerate(ANGLES):
+        for j, picture in enumerate(digits.load(angle).X_train[first]):
+            sheet[step * i:step * i + side, step * j:step * j + side] = picture.reshape(side, side)
+    names = [f"{angle}°" for angle in ANGLES]
+    still = {"ticks": "", "showgrid": False, "constrain": "domain"}
+    return figure(
+        [heat(100 * sheet, 0, 100, [PALE, "ink"], name="ink")],
+        "", [{**still, "range": [-0.5, sheet.shape[1] - 0.5], "showticklabels": False}],
+        [{**still, "range": [sheet.shape[0] - 0.5, -0.5], "scaleanchor": "x",
+          "scaleratio": 1, "ticktext": names,
+          "tickvals": [step * i + (side - 1) / 2 for i in range(len(ANGLES))]}],
+        f"The digits 0 to 9, one row for each angle: {', '.join(names)}",
+        margin={"l": 34, "r": 4, "t": 6, "b": 6})
 
 
 def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,

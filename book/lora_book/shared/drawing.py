@@ -27,9 +27,10 @@ def drawing(parts: list[dict], title: str, across: tuple, up: tuple, reading: st
 
 def map_drawing(parts: list[dict], title: str, across: tuple, down: tuple, reading: str, *,
                 square: bool = False) -> dict:
-    """The figure of maps (``cell_map``, ``frame``), boxes and words, in any order; y goes down.
+    """The figure of maps (``cell_map``, ``frame``), boxes, lines and words, in any order.
 
-    across, down: the ends of its x and of its y, in cells, which are squares if so wanted.
+    across, down: the left and right end of its x, and the upper and lower of its y; in cells, which
+    are squares if so wanted.
     """
     x = {**BLANK_AXIS, "range": list(across)}
     y = {**BLANK_AXIS, "range": list(down)[::-1]}

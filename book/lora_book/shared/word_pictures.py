@@ -1,30 +1,9 @@
-"""Pictures of ΔW, whose wanted value is the word LoRA: with words under them, or with A and B."""
+"""A picture of ΔW with the columns of B and the rows of A."""
 
 import numpy as np
 
-from lora_book.shared import word_run
-from lora_book.shared.drawing import box, framed, map_drawing, say, sign_key
+from lora_book.shared.drawing import sign_key
 from lora_book.shared.style import PALE, coloured, heat, words
-
-
-def pictures(rows: dict[str, tuple], headline: str, reading: str) -> dict:
-    """Pictures of ΔW, one above the other, each with its name and, below it, a bar and words.
-
-    Args:
-        rows: Name → (ΔW (d, k), the bar's length in cells, the name of its colour, its words).
-        headline, reading: What is found, and the sentence under the plot.
-    """
-    d, k = word_run.task().shape
-    parts = []
-    for row, (name, (delta, length, colour, caption)) in enumerate(rows.items()):
-        top = row * (d + 6)
-        parts += [*framed(delta, 0, top, "delta", name),
-                  say({(-1, top + d / 2 - 0.5): name}, "middle left", 15),
-                  box(-0.5, top + d + 0.6, length, 2.2, colour),
-                  say({(length, top + d + 1.7): coloured(caption, colour)}, "middle right")]
-    end = len(rows) * (d + 6) - 2.5
-    parts += sign_key(k - 11, end + 1.2, "delta")
-    return map_drawing(parts, headline, (-11, k + 0.5), (-1.5, end + 2.6), reading)
 
 
 def beside(columns: np.ndarray, rows: np.ndarray, picture: np.ndarray, names="BA") -> list[dict]:

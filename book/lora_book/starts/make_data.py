@@ -3,12 +3,9 @@
     python -m lora_book.starts.make_data
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
+from torch.autograd.functional import hessian
 
 from lora_book.shared.all_runs import all_runs
 from lora_book.starts import COMPARED_STARTS
@@ -42,32 +39,14 @@ def curvature(start: str, seed: int) -> float:
     """The largest eigenvalue of the Hessian with respect to A and B, at the start."""
     drawn = draw_task(seed)
     first = draw_start(start, seed)
-    return top_curvature(partial(loss_with, drawn, first), [first.A, first.B])
+    size = first.A.numel()
 
+    def loss(both: torch.Tensor) -> torch.Tensor:
+        """Of the entries of A and then of B."""
+        return loss_with(drawn, first, [both[:size].view_as(first.A), both[size:].view_as(first.B)])
 
-def top_curvature(loss: Callable, at: list[torch.Tensor]) -> float:
-    """The largest eigenvalue of the Hessian of ``loss`` at ``at``, by Lanczos' method.
-
-    Nothing but products of the Hessian with vectors is formed. loss: list of tensors → a tensor of
-    one number. at: the trained matrices.
-    """
-    gradient = torch.func.grad(loss)
-    size = sum(part.numel() for part in at)
-
-    def product(v: np.ndarray) -> np.ndarray:
-        vector = torch.from_numpy(v.ravel()).to(at[0].dtype)
-        move = [part.view_as(one) for part, one in
-                zip(vector.split([part.numel() for part in at]), at, strict=True)]
-
-        def along(params):  # ⟨∇L, v⟩, whose gradient is the Hessian times v
-            return sum((a * b).sum() for a, b in zip(gradient(params), move, strict=True))
-
-        return torch.cat([part.flatten() for part in torch.func.grad(along)(at)]).double().numpy()
-
-    start = np.random.default_rng(0).normal(size=size)  # eigsh would draw one by itself
-    operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
-    return float(eigsh(operator, k=1, which="LA", v0=start, tol=1e-4,
-                       return_eigenvectors=False)[0])
+    H = hessian(loss, torch.cat([first.A.flatten(), first.B.flatten()]))
+    return torch.linalg.eigvalsh(H)[-1].item()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from lora_book.shared.drawing import (
     dotted,
     fill,
     frame,
+    framed,
     map_drawing,
     say,
     sign_key,
@@ -18,7 +19,6 @@ from lora_book.shared.drawing import (
 )
 from lora_book.shared.factors import times
 from lora_book.shared.style import (
-    BLANK_AXIS,
     COLOURS,
     PALE,
     coloured,
@@ -28,7 +28,6 @@ from lora_book.shared.style import (
     marks,
 )
 from lora_book.shared.valleys import BALL
-from lora_book.shared.word_pictures import pictures
 from lora_book.shared.word_run import R
 from lora_book.thirty_minutes import runs
 from lora_edu import STARTS, Adapter
@@ -95,18 +94,17 @@ def strides(alpha: float = 16) -> dict:
     sizes = {name: runs.strides(name, alpha) / runs.strides(name, R) for name in rows}
     lengths = {name: times(at_W) for name, (_, at_W) in sizes.items()}
 
-    traces = []
-    shapes = []
+    parts = []
     for name, y in rows.items():
         at_B, at_W = sizes[name]
         first = _amplifier(8, y, "B")
         if name == "Adam":
             first = _outline([8, 8, 12.2, 12.2], y + np.array([-0.5, 0.5, 0.5, -0.5]), "B")
         ends = {(0, y): name, (21.2, y + 0.8): f"{coloured('ΔW', 'delta')} {lengths[name]}"}
-        traces += [_wire(5.2, 8, y, 1, "frozen"), _wire(12.2, 15.4, y, at_B, "B"),
-                   _wire(19.6, 21.2, y, at_W, "delta"),
-                   first, _amplifier(15.4, y, "delta"), say(ends, "middle right", 15)]
-        shapes.append(box(21.2, y - 0.35, 0.64 * at_W, 0.7, COLOURS["delta"]))
+        parts += [_wire(5.2, 8, y, 1, "frozen"), _wire(12.2, 15.4, y, at_B, "B"),
+                  _wire(19.6, 21.2, y, at_W, "delta"),
+                  first, _amplifier(15.4, y, "delta"), say(ends, "middle right", 15),
+                  box(21.2, y - 0.35, 0.64 * at_W, 0.7, "delta")]
 
     texts = {}
     for name, y in rows.items():
@@ -121,9 +119,7 @@ def strides(alpha: float = 16) -> dict:
     headline = f"From α = {R} to {alpha}, the first step {change} {' and '.join(folds)}"
     if alpha == R:
         headline = "The first step at α = 8 is the reference"
-    return figure([*traces, say(texts, size=12)], headline,
-                  [{**BLANK_AXIS, "range": [0, 31.6]}], [{**BLANK_AXIS, "range": [-4.1, 1.3]}],
-                  headline, shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    return map_drawing([*parts, say(texts, size=12)], headline, (0, 31.6), (1.3, -4.1), headline)
 
 
 def _wire(left: float, right: float, y: float, size: float, colour: str) -> dict:
@@ -160,12 +156,20 @@ def two_ways(optimiser: str = "Adam", t: int = 1) -> dict:
         f"A has moved by {100 * with_alpha:.0f} % of its initial norm with α × 4, "
         f"and by {100 * with_eta:.0f} % with η × 4")
 
-    rows = {}
-    for name, delta, moved in (("α × 4", upper, with_alpha), ("η × 4", lower, with_eta)):
+    d, k = upper.shape
+    parts = []
+    for name, delta, moved, top in (("α × 4", upper, with_alpha, 0),
+                                    ("η × 4", lower, with_eta, d + 6)):
         text = f"A moved by {100 * moved:.0f} %" if moved else "A has not moved"
-        rows[name] = delta, 8 * moved, "A", text  # 8 cells are the length of A's start
-    return pictures(rows, f"{optimiser}, step {t}: {outcome}",
-                    f"{optimiser}, step {t}: {distances}")
+        length = 8 * moved  # 8 cells are the length of A's start
+        parts += [*framed(delta, 0, top, "delta", name),
+                  say({(-1, top + d / 2 - 0.5): name}, "middle left", 15),
+                  box(-0.5, top + d + 0.6, length, 2.2, "A"),
+                  say({(length, top + d + 1.7): coloured(text, "A")}, "middle right")]
+    end = 2 * (d + 6) - 2.5
+    return map_drawing([*parts, *sign_key(k - 11, end + 1.2, "delta")],
+                       f"{optimiser}, step {t}: {outcome}", (-11, k + 0.5), (-1.5, end + 2.6),
+                       f"{optimiser}, step {t}: {distances}")
 
 
 def units(c: float = 4) -> dict:
@@ -176,32 +180,31 @@ def units(c: float = 4) -> dict:
     rate = runs.LR
     reach = 5  # ticks of the old unit
     half = 0.4  # of the bar's height
-    shapes = []
+    parts = []
     numbers = {}
     facts = {}
     for side, name, factor in ((1, "old unit", 1), (-1, "smaller unit", c)):
         value, slope, step = runs.measured(float(factor))
         tip = value / factor / rate
         edge = side * half
-        shapes += [box(0, edge, reach, side, PALE),
-                   box(tip, 0, step / factor / rate, edge, COLOURS["delta"])]
+        parts += [box(0, edge, reach, side, PALE),
+                  box(tip, 0, step / factor / rate, edge, "delta")]
         for tick in np.arange(1, factor * reach) / factor:
-            shapes += connect((tick, edge), (tick, edge + 0.28 * side))
+            parts += connect((tick, edge), (tick, edge + 0.28 * side))
         for tick in range(reach):
             numbers[tick or 0.2, edge + 0.65 * side] = f"{tick * factor * rate:.3g}"
         about = (name, f"reads {_short(value)}", f"gradient {_short(slope, 2)}")
         for row, text in enumerate(about):
             facts[reach + 0.15, edge + 0.56 * side + 0.32 - 0.32 * row] = text
-    shapes += [box(0, -half, tip, 2 * half, fill("A", 1)),
-               dotted(tip, -half, 1, half, colour="delta")]
+    parts += [box(0, -half, tip, 2 * half, fill("A", 1)),
+              dotted(tip, -half, 1, half, colour="delta")]
     facts |= {(0.1, 0): "entry of A",
               (tip + 1.05, 0.5 * half): coloured("Adam’s step: η", "delta"),
               (tip + 1.05, -0.5 * half): coloured(f"step η, needed η × {c:g}", "delta")}
     headline = f"Shrink the unit {c:g}-fold, and Adam’s step is {c:g} times too short"
-    return figure([say(numbers, size=11), say(facts, "middle right")], headline,
-                  [{**BLANK_AXIS, "range": [-0.1, 8.7]}], [{**BLANK_AXIS, "range": [-1.5, 1.5]}],
-                  f"{headline}. The new ruler reads {c:g} times as much as the old one",
-                  shapes=shapes, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    parts += [say(numbers, size=11), say(facts, "middle right")]
+    return map_drawing(parts, headline, (-0.1, 8.7), (1.5, -1.5),
+                       f"{headline}. The new ruler reads {c:g} times as much as the old one")
 
 
 def saddle_point(a: float = 0.5, b: float = 0.0) -> dict:
