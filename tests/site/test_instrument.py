@@ -152,6 +152,14 @@ def test_both_zero_stays_for_ever(visit):
     assert pixels(here) == before
     press(here, "play")
     expect(here.page.locator('[data-do="play"]')).to_have_text("▶ play")
+    press(here, "off")
+    expect(here.page.locator('[data-do="off"]')).to_have_text("with ΔW")
+    paused = int(steps.inner_text())
+    expect(line(here)).to_contain_text(f"After {paused} steps")
+    assert paused > 120
+    press(here, "play")
+    expect(steps).not_to_have_text(str(paused))
+    assert int(steps.inner_text()) > paused
 
 
 def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
@@ -182,10 +190,10 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     address = here.page.url
     expect(line(here)).to_contain_text("Step 0")
     press(here, "done")
-    expect(here.page.locator('[data-do="play"]')).to_have_text("■ stop")
+    expect(here.page.locator('[data-do="play"]')).to_have_text("❚❚ pause")
     press(here, "draw")
     press(here, "undo")
-    expect(line(here)).to_contain_text("Nothing is drawn")
+    expect(line(here)).to_contain_text("Draw on the portrait")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
     expect(line(here)).to_contain_text("Step 120")
     assert "bits=" in here.page.url
