@@ -110,7 +110,7 @@ def test_the_bars_compare_with_the_first_step(visit):
     early = [run().norms(step) for step in (0, 1, 5)]
     for name, octaves in bars(here).items():
         mark = early[0][name] or early[1][name]
-        assert octaves == pytest.approx(min(10, 5 + np.log2(early[2][name] / mark)))
+        assert octaves == pytest.approx(min(10.5, 5 + np.log2(early[2][name] / mark)))
     here.open(f"{HOME}#hat?step=20")
     expect(line(here)).to_contain_text("Step 20")
     assert bars(here) == pytest.approx(of_the_page, rel=0.006)
