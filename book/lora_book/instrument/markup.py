@@ -207,8 +207,10 @@ data-settings="{escape(json.dumps(settings))}">
 {_steps(settings["step"])}
 </div>
 <div class="instrument-panel">
+<div class="instrument-sizes">
 {_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
 {_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
+</div>
 {_norms(run, norms)}
 <details class="instrument-more"{" open" if full else ""}><summary>initialisation, \
 optimiser, learning rate …</summary>{folded}{_twin(settings["twin"])}</details>
