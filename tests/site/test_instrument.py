@@ -153,7 +153,7 @@ def test_both_zero_stays_for_ever(visit):
     press(here, "play")
     expect(here.page.locator('[data-do="play"]')).to_have_text("▶ play")
     press(here, "off")
-    expect(here.page.locator('[data-do="off"]')).to_have_text("with ΔW")
+    expect(here.page.locator('[data-do="off"]')).to_have_text("ΔW on")
     paused = int(steps.inner_text())
     expect(line(here)).to_contain_text(f"After {paused} steps")
     assert paused > 120
@@ -162,7 +162,7 @@ def test_both_zero_stays_for_ever(visit):
     assert int(steps.inner_text()) > paused
 
 
-def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
+def test_taking_delta_w_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     here = visit(f"{HOME}#hat?step=0")
     expect(line(here)).to_contain_text("Step 0")
     bare = pixels(here)

@@ -21,7 +21,7 @@ export function showBars(table, run, { step, on }, held) {
     bar.firstElementChild.style.setProperty("--octaves", length);
     bar.classList.toggle("instrument-zero", value === 0);
     number.textContent = value === 0 ? "exactly 0" : short(value);
-    const isTold = isScaled && Math.abs(octaves) > (held ? 0.001 : MIDDLE);
+    const isTold = isScaled && Math.abs(octaves) > (held ? 0.007 : MIDDLE);
     factor.textContent = isTold ? times(2 ** octaves) : "";
   }
 }

@@ -174,7 +174,7 @@ export function mount(root, compute, keep = () => {}) {
     const [k, ...follows] = settings.twin.split("-");
     part("twin").checked = Boolean(k);
     for (const tick of ticks) tick.checked = follows.includes(tick.dataset.tick);
-    button("off").textContent = settings.on > 0 ? "without ΔW" : "with ΔW";
+    button("off").textContent = settings.on > 0 ? "ΔW off" : "ΔW on";
   }
 
   // A step beyond the slider leaves it at its end.

@@ -145,7 +145,7 @@ def _button(action: str, text: str) -> str:
 
 @cache
 def _buttons() -> str:
-    watching = _button("play", "▶ play") + _button("off", "without ΔW") + _button(
+    watching = _button("play", "▶ play") + _button("off", "ΔW off") + _button(
         "hat", "another hat") + _button("draw", "draw")
     drawing = _button("undo", "undo") + _button("clear", "clear") + _button("done", "learn it")
     return (f'<div class="instrument-buttons"><span class="instrument-watch">{watching}</span>'
