@@ -110,7 +110,7 @@ def test_the_bars_compare_with_the_first_step(visit):
     early = [run().norms(step) for step in (0, 1, 5)]
     for name, octaves in bars(here).items():
         mark = early[0][name] or early[1][name]
-        assert octaves == pytest.approx(min(10, 5 + np.log2(early[2][name] / mark)))
+        assert octaves == pytest.approx(min(10.5, 5 + np.log2(early[2][name] / mark)))
     here.open(f"{HOME}#hat?step=20")
     expect(line(here)).to_contain_text("Step 20")
     assert bars(here) == pytest.approx(of_the_page, rel=0.006)
@@ -152,9 +152,17 @@ def test_both_zero_stays_for_ever(visit):
     assert pixels(here) == before
     press(here, "play")
     expect(here.page.locator('[data-do="play"]')).to_have_text("▶ play")
+    press(here, "off")
+    expect(here.page.locator('[data-do="off"]')).to_have_text("ΔW on")
+    paused = int(steps.inner_text())
+    expect(line(here)).to_contain_text(f"After {paused} steps")
+    assert paused > 120
+    press(here, "play")
+    expect(steps).not_to_have_text(str(paused))
+    assert int(steps.inner_text()) > paused
 
 
-def test_taking_it_off_leaves_the_portrait_and_keeps_a_and_b(visit):
+def test_taking_delta_w_off_leaves_the_portrait_and_keeps_a_and_b(visit):
     here = visit(f"{HOME}#hat?step=0")
     expect(line(here)).to_contain_text("Step 0")
     bare = pixels(here)
@@ -182,10 +190,10 @@ def test_a_drawing_goes_into_the_address_and_back(visit):
     address = here.page.url
     expect(line(here)).to_contain_text("Step 0")
     press(here, "done")
-    expect(here.page.locator('[data-do="play"]')).to_have_text("■ stop")
+    expect(here.page.locator('[data-do="play"]')).to_have_text("❚❚ pause")
     press(here, "draw")
     press(here, "undo")
-    expect(line(here)).to_contain_text("Nothing is drawn")
+    expect(line(here)).to_contain_text("Draw on the portrait")
     here.open(HOME + "#" + address.partition("#")[2] + "&step=120")
     expect(line(here)).to_contain_text("Step 120")
     assert "bits=" in here.page.url

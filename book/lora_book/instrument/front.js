@@ -18,7 +18,6 @@ const UNIT = 4; // so many times smaller is the second run's
 const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 
 const nextFrame = () => new Promise(requestAnimationFrame);
-const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // The slider of steps moves evenly in their root, so that the first ones have room.
@@ -66,7 +65,8 @@ export function mount(root, compute, keep = () => {}) {
   let settings = base;
   let held = null; // norms that the bars compare with
   let frames = null; // what is on show
-  let playing = null;
+  let playing = null; // a play: the step it goes to, the line it puts there, its ms until now
+  let paused = null; // the play that goes on where it was paused
   let wish = null;
   let busy = false;
 
@@ -118,7 +118,7 @@ export function mount(root, compute, keep = () => {}) {
     busy = false;
   }
 
-  async function show({ now, was, isFaded, line }, isWanted) {
+  async function show({ now, was, isFaded, line, rest }, isWanted) {
     const runs = await compute(now, now.step);
     if (was) {
       const before = await compute(was, was.step);
@@ -128,7 +128,7 @@ export function mount(root, compute, keep = () => {}) {
     const next = framesAt(runs, now.step, now.on);
     const told = { settings: now, ...runs };
     showBars(part("norms"), runs.run, now, held);
-    say(line ? await line(toolsOf(now, was, runs)) : lineOf(told));
+    say(line ? await line(toolsOf(now, was, runs)) : lineOf(told, rest?.step));
     mainBox.ariaLabel = pictureInWords(told);
     await (isFaded ? fadeTo(next, isWanted) : paint(next));
     writeFolds();
@@ -170,11 +170,11 @@ export function mount(root, compute, keep = () => {}) {
       const output = control.parentElement.querySelector("output");
       if (output) output.textContent = settings[setting];
     }
-    syncStep(settings.step);
+    syncStep(paused?.step ?? settings.step);
     const [k, ...follows] = settings.twin.split("-");
     part("twin").checked = Boolean(k);
     for (const tick of ticks) tick.checked = follows.includes(tick.dataset.tick);
-    button("off").textContent = settings.on > 0 ? "take it off" : "put it on";
+    button("off").textContent = settings.on > 0 ? "ΔW off" : "ΔW on";
   }
 
   // A step beyond the slider leaves it at its end.
@@ -199,6 +199,7 @@ export function mount(root, compute, keep = () => {}) {
 
   function wishFor(next, more = {}) {
     stop();
+    paused = more.rest ?? null;
     try {
       settings = checked(next);
     } catch (error) {
@@ -213,16 +214,16 @@ export function mount(root, compute, keep = () => {}) {
     return true;
   }
 
-  // A control has been moved: the phrase no longer holds.
-  function change(changes, isFaded = false) {
+  // A control has been moved: the phrase no longer holds. rest: the play that this pauses.
+  function change(changes, isFaded = false, rest = null) {
     mark(null);
-    if (wishFor({ ...settings, ...changes }, { isFaded })) share();
+    if (wishFor({ ...settings, ...changes }, { isFaded, rest })) share();
   }
 
   // The same, and the bars compare with the run's beginning again.
-  function move(changes, isFaded) {
+  function move(changes, isFaded, rest) {
     held = null;
-    change(changes, isFaded);
+    change(changes, isFaded, rest);
   }
 
   function mark(name) {
@@ -240,7 +241,7 @@ export function mount(root, compute, keep = () => {}) {
       if (!was) held = null;
       mark(query);
       const { line, playTo } = PHRASES[address.show] ?? {};
-      if (playTo && wishFor({ ...next, step: 0 })) play(playTo, line);
+      if (playTo && wishFor({ ...next, step: 0 })) play({ to: playTo, line });
       else if (!playTo) wishFor(next, { was, isFaded: true, line });
       share(query);
     } catch (error) {
@@ -258,27 +259,28 @@ export function mount(root, compute, keep = () => {}) {
     part("line").ariaLive = "polite";
   }
 
-  async function play(to = END, line = null) {
-    const turn = {};
+  async function play(from) {
+    const turn = { to: END, line: null, time: -HOLDING, ...from };
+    const { to, line } = turn;
     playing = turn;
     root.dispatchEvent(new Event("change"));
-    button("play").textContent = "■ stop";
+    button("play").textContent = "❚❚ pause";
     part("line").ariaLive = "off";
     held = null;
-    settings = { ...settings, step: 0, on: 1 };
+    settings = { ...settings, step: from ? settings.step : 0, on: 1 };
     syncControls();
     const runs = await compute(settings, to);
     const isOn = () => playing === turn;
-    const last = Math.min(to, runs.run.last ?? to, runs.twin?.last ?? to);
-    const norms = runs.run.norms(0);
+    // Where nothing moves, the steps go by until somebody pauses them.
+    const end = isStill(runs.run.norms(0)) ? Infinity : to;
+    const last = Math.min(end, runs.run.last ?? end, runs.twin?.last ?? end);
     if (!isOn()) return;
-    tell(runs, 0, line);
-    await pause(HOLDING);
-    if (isStill(norms)) await count(runs, isOn);
-    const began = performance.now();
-    for (let time = 0; time < last && isOn(); ) {
-      time = Math.min(last, END * ((performance.now() - began) / PLAYING) ** 2);
-      tell(runs, time, line);
+    const began = performance.now() - turn.time;
+    for (let at = 0; at < last && isOn(); ) {
+      turn.time = performance.now() - began;
+      at = Math.min(last, END * (Math.max(0, turn.time) / PLAYING) ** 2);
+      turn.step = Math.floor(at);
+      tell(runs, at, line);
       await nextFrame();
     }
     if (!isOn()) return;
@@ -288,24 +290,11 @@ export function mount(root, compute, keep = () => {}) {
 
   function tell(runs, time, line) {
     const step = Math.floor(time);
-    settings = { ...settings, step };
+    settings = { ...settings, step: Math.min(step, END) };
     paint(framesAt(runs, time, settings.on));
     showBars(part("norms"), runs.run, settings, held);
     syncStep(step);
-    if (!line) say(lineOf({ settings, ...runs }));
-  }
-
-  // Where nothing moves, the steps go by, ever faster, until somebody stops them.
-  async function count(runs, isOn) {
-    const began = performance.now();
-    while (isOn()) {
-      const seconds = (performance.now() - began) / 1000;
-      const steps = Math.floor(20 * seconds + 2 * seconds ** 3);
-      settings = { ...settings, step: Math.min(steps, END) };
-      syncStep(steps);
-      say(lineOf({ settings, ...runs }, steps));
-      await nextFrame();
-    }
+    if (!line) say(lineOf({ settings, ...runs }, step));
   }
 
   // Listen.
@@ -324,13 +313,13 @@ export function mount(root, compute, keep = () => {}) {
     return TARGETS[(at + 1) % TARGETS.length];
   };
   const actions = {
-    play: () => (playing ? change({}) : play()),
-    off: () => move({ on: settings.on > 0 ? 0 : 1 }, true),
+    play: () => (playing ? change({}, false, playing) : play(paused)),
+    off: () => move({ on: settings.on > 0 ? 0 : 1 }, true, playing ?? paused),
     hat: () => move({ target: nextTarget(), on: 1 }, true),
     draw: () => setDrawing(true),
     done: () => {
       setDrawing(false);
-      if (settings.bits) play();
+      actions[settings.bits ? "play" : "hat"]();
     },
     undo: pad.undo,
     clear: pad.clear,

@@ -36,11 +36,12 @@ SLIDER_END = 1000  # of the steps' slider, which moves evenly in their root
 CAPTION = ("Grey: the frozen portrait W₀. Green: ΔW = s·BA, which is added to it. Purple: the "
            "gradients of A and B, each relative to its largest entry. Dark: entries below zero. "
            "The shade is |entry| to the power of {tone}, so that steps 1 and 2 are visible. The "
-           "initial A is uniform, with seed {seed}. Mark: the value at step 0 (step 1 if that is "
-           "zero) or before your change. Dashed: exactly zero. First-order decrease: by how much "
-           "the loss would fall if its gradient stayed as it is at W₀.")
-KEY = ('<caption><span class="instrument-which">first run; </span>each field: × 2; mark: before'
-       "</caption>")
+           "initial A is uniform, with seed {seed}. Start: the value at step 0, or step 1 if that "
+           "is zero. Dashed: exactly zero. First-order decrease: by how much the loss would fall "
+           "if its gradient stayed as it is at W₀. This can be more than the loss.")
+SCALE = ('<thead><tr><td><span class="instrument-which">first run</span></td><th scope="col">'
+         '<span>÷ 32</span> <span class="instrument-mark">start</span> <span>× 32</span></th>'
+         "<td></td><td></td></tr></thead>")
 LABELS = (f'<span class="instrument-names-A"><b>{GRADIENT.format("A")}</b><b class="of-A">A</b>'
           f'</span><span class="instrument-names-B"><b>{GRADIENT.format("B")}</b>'
           '<b class="of-B">B</b></span><span class="instrument-names-W">W₀, frozen, + '
@@ -79,20 +80,23 @@ def short(value: float) -> str:
     return "exactly 0" if value == 0 else f"{float(f'{value:.3g}'):g}"
 
 
-def _octaves(value: float, mark: float) -> float:
-    """The length of a bar: see bars.js."""
-    return min(10, max(0.1, 5 + np.log2(value / mark))) if value > 0 and mark > 0 else 0
+def _row(name: str, value: float, mark: float) -> str:
+    """As bars.js writes it."""
+    is_scaled = value > 0 and mark > 0
+    octaves = np.log2(value / mark) if is_scaled else -5
+    factor = ""
+    if abs(octaves) > 5:
+        factor = f"÷ {short(mark / value)}" if octaves < 0 else f"× {short(value / mark)}"
+    return (f'<tr data-norm="{name}"><th scope="row">{NORMS[name]}</th>'
+            f'<td class="{"instrument-zero" if value == 0 else ""}">'
+            f'<i style="--octaves:{min(10.5, max(0.1 * is_scaled, 5 + octaves)):.3g}"></i></td>'
+            f"<td>{short(value)}</td><td>{factor}</td></tr>")
 
 
 def _norms(run: Run, norms: dict[str, float]) -> str:
     early = [run.norms(step) for step in range(min(2, len(run.A)))]
-    marks = {name: early[0][name] or early[-1][name] for name in NORMS}
-    rows = "".join(
-        f'<tr data-norm="{name}"><th scope="row">{text}</th>'
-        f'<td class="{"instrument-zero" if norms[name] == 0 else ""}">'
-        f'<i style="--octaves:{_octaves(norms[name], marks[name]):.3g}"></i></td>'
-        f"<td>{short(norms[name])}</td><td></td></tr>" for name, text in NORMS.items())
-    return f'<table class="instrument-norms">{KEY}<tbody>{rows}</tbody></table>'
+    rows = "".join(_row(name, norms[name], early[0][name] or early[-1][name]) for name in NORMS)
+    return f'<table class="instrument-norms">{SCALE}<tbody>{rows}</tbody></table>'
 
 
 def _slider(name: str, label: str, values: list, value) -> str:
@@ -141,7 +145,7 @@ def _button(action: str, text: str) -> str:
 
 @cache
 def _buttons() -> str:
-    watching = _button("play", "▶ play") + _button("off", "take it off") + _button(
+    watching = _button("play", "▶ play") + _button("off", "ΔW off") + _button(
         "hat", "another hat") + _button("draw", "draw")
     drawing = _button("undo", "undo") + _button("clear", "clear") + _button("done", "learn it")
     return (f'<div class="instrument-buttons"><span class="instrument-watch">{watching}</span>'
@@ -203,8 +207,10 @@ data-settings="{escape(json.dumps(settings))}">
 {_steps(settings["step"])}
 </div>
 <div class="instrument-panel">
+<div class="instrument-sizes">
 {_slider("r", "r", [1, 2, 4, 8, 16], settings["r"])}
 {_slider("alpha", "α", TABLE["settings"]["alpha"]["allowed"], settings["alpha"])}
+</div>
 {_norms(run, norms)}
 <details class="instrument-more"{" open" if full else ""}><summary>initialisation, \
 optimiser, learning rate …</summary>{folded}{_twin(settings["twin"])}</details>

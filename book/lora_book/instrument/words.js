@@ -44,7 +44,7 @@ export function lineOf({ settings, run, twin }, count = settings.step) {
   const { step, on, r } = settings;
   const norms = run.norms(step);
   if (targetOf(settings).every((entry) => entry === 0))
-    return "Nothing is drawn, so there is nothing to learn.";
+    return "Draw on the portrait, then press “learn it”.";
   if (isStill(norms)) return unmoved(count);
   if (run.last !== null && step > run.last)
     return `The run diverges: step ${run.last} is the last that is finite.`;
