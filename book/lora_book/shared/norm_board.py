@@ -30,7 +30,7 @@ def norm_names(grad_A: np.ndarray, grad_B: np.ndarray, delta: np.ndarray, scale:
     norms = {"A": grad_A, "B": grad_B, "delta": delta}
     lasts = [values[1] for values in norms.values()]
     room = scale.high - scale.zero
-    heights = apart(scale.place(lasts), 0.18 * room)
+    heights = apart(scale.place(lasts), 0.08 * room)
     heights += np.clip(0, scale.zero + 0.02 * room - heights.min(),
                        scale.high - 0.04 * room - heights.max())
     ends = {f"{NAMES[quantity]} {says(last)}": (height, quantity)
