@@ -20,8 +20,7 @@ def step_zero(r: int = 8, alpha: float = 16, start: str = STARTS[0], optimiser: 
         return _board([words([0.5], [-1], "needs r ≥ 2")], title, "not possible with r = 1", title)
     history = runs.one_step(r, alpha, start, optimiser)
     norms = {"A": history.grad_A_norm, "B": history.grad_B_norm, "delta": history.delta_norm}
-    traces = [*norm_curves(*norms.values(), SCALE),
-              norm_names(*norms.values(), SCALE, says=number)]
+    traces = [*norm_curves(norms, SCALE), norm_names(norms, SCALE, says=number)]
 
     zero = [NAMES[q] for q, norm in norms.items() if norm[0] == 0]
     other = [NAMES[q] for q in norms if NAMES[q] not in zero]
