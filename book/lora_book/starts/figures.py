@@ -97,12 +97,14 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     losses, endings = _at_two_rates(optimiser, chosen, default)
 
     low, high = LOSSES[optimiser]
+    title = ("Under SGD, the best η is roughly 2/λ" if optimiser == "SGD" else
+             "Under Adam, the best η does not follow λ")
     if start == "default":
-        title = f"The default’s best η is {number(best[default])}"
+        title += f": {number(best[default])} for the default"
     else:
         name = f"“{start}”" if start[0].islower() or " " in start else start
         sharper = number(curvature[chosen] / curvature[default])
-        title = f"With {name}, λ is {sharper} times and the best η {times} times the default’s"
+        title += f": with {name}, λ is {sharper} times and η {times} times the default’s"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
