@@ -183,6 +183,7 @@ def test_a_scale_that_forgets_the_terms_spoils_the_exposure():
         "÷ 1": "overexposed", "÷ √r": "overexposed", "÷ r": "well exposed"}
     assert exposures(darkrooms(4096, "SGD")) == {
         "÷ 1": "overexposed", "÷ √r": "well exposed", "÷ r": "too dark"}
+    assert set(exposures(darkrooms(1)).values()) == {"lost in the grain"}
 
 
 @BOTH

@@ -40,7 +40,7 @@ def darkrooms(r: int = TERMS[-1], optimiser: str = "Adam") -> dict:
         parts.append(heat(tones, 0, TONES, PAPER, name=name, y0=top))
         names[-1.5, top + d / 2 - 0.5] = name
         factors[name] = f"letters {_times(s * letters)}, grain {_times(s * grain)}"
-        captions[-0.5, top + d + 1] = _exposure(s * letters)
+        captions[-0.5, top + d + 1] = _exposure(s * letters, letters / across)
 
     terms = f"{r:,} terms" if r > 1 else "1 term"
     headline = f"With {terms}, the letters are {_share(letters / across)} as strong as the grain"
@@ -55,10 +55,12 @@ def _share(ratio: float) -> str:
     return f"{100 * ratio:.0f} %" if ratio < 1 else f"{ratio:.2g} times"
 
 
-def _exposure(brightness: float) -> str:
+def _exposure(brightness: float, beside_grain: float) -> str:
     if brightness > WELL:
         return "overexposed"
-    return "too dark" if brightness < 1 / WELL else "well exposed"
+    if brightness < 1 / WELL:
+        return "too dark"
+    return "well exposed" if beside_grain > 1 else "lost in the grain"
 
 
 def _times(factor: float) -> str:

@@ -75,11 +75,12 @@ def steps_done(count: int) -> str:
 def apart(places, gap: float) -> np.ndarray:
     """Where labels may stand: near ``places``, in their order, and ``gap`` from each other."""
     order = np.argsort(places)
-    moved = np.asarray(places, dtype=float)[order]
-    for i in range(1, len(moved)):
-        moved[i] = max(moved[i], moved[i - 1] + gap)
-    moved += np.mean(places) - moved.mean()
-    return moved[np.argsort(order)]
+    up = np.asarray(places, dtype=float)[order]
+    down = up.copy()
+    for i in range(1, len(up)):
+        up[i] = max(up[i], up[i - 1] + gap)
+        down[-1 - i] = min(down[-1 - i], down[-i] - gap)
+    return ((up + down) / 2)[np.argsort(order)]
 
 
 def named_ticks(values, title: str, *, ticks=None, names=str) -> dict:

@@ -18,9 +18,11 @@ COLOURS = {"A": "#3b82c4", "B": "#d55e00", "delta": "#009e73", "gradient": "#aa6
            "s": "#a88300", "loss": "#6b7d95", "frozen": "#808080",
            # Of what is compared: rules, optimisers, methods, precisions, ranks.
            "rose": "#cc4778", "teal": "#1a93a0", "brown": "#97694f", "ink": "#7a7a8c"}
-SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle"}
+SYMBOLS = {"A": "circle", "B": "square", "delta": "diamond", "loss": "circle",
+           "frozen": "diamond-open"}
 MATRIX_COLOURS = {"A": "A", "B": "B", "∇A": "A", "∇B": "B", "ΔW": "delta"}
-NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss"}
+NAMES = {"A": "‖∇A‖", "B": "‖∇B‖", "delta": "‖ΔW‖", "loss": "loss",
+         "frozen": "base moved"}
 MARGIN = {"l": 62, "r": 14, "t": 34, "b": 46}
 BLANK_AXIS = {"showticklabels": False, "ticks": "", "showgrid": False}
 

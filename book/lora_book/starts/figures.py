@@ -6,10 +6,9 @@ from lora_book.shared.axes import labelled
 from lora_book.shared.drawing import say
 from lora_book.shared.fits import geometric_mean
 from lora_book.shared.looks import roomy
-from lora_book.shared.norm_board import STEPS, TITLE, norm_curves, norm_names
+from lora_book.shared.norm_board import STEPS, norm_curves, norm_names
 from lora_book.shared.style import (
     NAMES,
-    SYMBOLS,
     ZeroLogAxis,
     coloured,
     figure,
@@ -21,9 +20,6 @@ from lora_book.shared.style import (
 from lora_book.starts import COMPARED_STARTS, rates
 from lora_book.starts.runs import ROUNDING, Board, board
 from lora_edu.explore.words import number, short
-
-HELD = {"A": ("A", "A"), "B": ("B", "B"), "s·BA": ("update", "ink"),
-        "base moved": ("base", "ink")}  # name: (of a Board, colour)
 
 
 class RoundingAxis(ZeroLogAxis):
@@ -44,34 +40,25 @@ class RoundingAxis(ZeroLogAxis):
 
 
 def zoo(start: str = "True", r: int = 8, alpha: float = 8) -> dict:
-    """Left: ‖∇A‖, ‖∇B‖, ‖ΔW‖ at step zero and after one step. Right: what the start is made of."""
-    names = {"tickvals": list(range(4)), "ticktext": list(HELD), "range": [-0.5, 3.5],
-             "showgrid": False}
+    """‖∇A‖, ‖∇B‖, ‖ΔW‖ and how far the base has moved, at step zero and after one step."""
     scale = RoundingAxis()
 
-    def two_panels(traces: list[dict], title: str, reading: str) -> dict:
+    def shown(traces: list[dict], title: str, reading: str) -> dict:
         option = start if start in ("True", "False") else repr(start)
-        return figure(
-            traces, title, [roomy(STEPS, 0.3), names], [scale.axis(), scale.axis()],
-            f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}",
-            headings=[TITLE, "norms at step 0   (log scale)"])
+        return figure(traces, title, [roomy(STEPS, 0.65)], [scale.axis("norm")],
+                      f"init_lora_weights={option}, r = {r}, α = {alpha:g}: {reading}")
 
     if start == "orthogonal" and r % 2:
-        return two_panels(
-            [words([0.5], [0.5], "needs an even r"),
-             words([1.5], [0.5], "needs an even r", panel=2)],
-            "The orthogonal initialisation needs an even r",
-            "impossible, because half of the r components go to A and half to B")
+        return shown([words([0.5], [0.5], "needs an even r")],
+                     "The orthogonal initialisation needs an even r",
+                     "impossible, because half of the r components go to A and half to B")
     norms = board(start, r, alpha)
-    traces = norm_curves(norms.grad_A, norms.grad_B, norms.model, scale, least=ROUNDING,
+    drawn = {"A": norms.grad_A, "B": norms.grad_B, "delta": norms.model, "frozen": norms.base}
+    traces = norm_curves(drawn, scale, least=ROUNDING,
                          says=lambda quantity, values: _says(NAMES[quantity], values))
-    traces.append(norm_names(norms.grad_A, norms.grad_B, norms.model, scale))
-    for x, (name, (field, colour)) in enumerate(HELD.items()):
-        values = getattr(norms, field)[:1]
-        traces.append(marks([x], scale.place(values), colour, SYMBOLS.get(colour, "diamond"),
-                            13, panel=2, name=name, **_says(name, values)))
-    return two_panels(traces, f"At step zero, the base {_verb(norms.base[0])} and "
-                              f"the model {_verb(norms.model[0])}", _reading(norms))
+    return shown([*traces, norm_names(drawn, scale)],
+                 f"At step zero, the base {_verb(norms.base[0])} and "
+                 f"the model {_verb(norms.model[0])}", _reading(norms))
 
 
 def _verb(moved: float) -> str:
@@ -110,12 +97,14 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     losses, endings = _at_two_rates(optimiser, chosen, default)
 
     low, high = LOSSES[optimiser]
+    title = ("Under SGD, the best η is roughly 2/λ" if optimiser == "SGD" else
+             "Under Adam, the best η does not follow λ")
     if start == "default":
-        title = f"The default’s best η is {number(best[default])}"
+        title += f": {number(best[default])} for the default"
     else:
         name = f"“{start}”" if start[0].islower() or " " in start else start
         sharper = number(curvature[chosen] / curvature[default])
-        title = f"With {name}, λ is {sharper} times and the best η {times} times the default’s"
+        title += f": with {name}, λ is {sharper} times and η {times} times the default’s"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
