@@ -21,6 +21,7 @@ from lora_edu.examine.faults import FAULTS
 from lora_edu.examine.questions import Case
 from lora_edu.examine.report import as_text, in_a_line
 from lora_edu.examine.rows import Row, natural, row_of, row_without_numbers
+from lora_edu.examine.starts import likely_starts
 from lora_edu.findings import Diagnosis, diagnose
 from lora_edu.formats.convention import A_STARTS, Convention, convention
 from lora_edu.formats.lora_file import UNUSABLE, LoraFile, read
@@ -28,9 +29,6 @@ from lora_edu.formats.lora_file import UNUSABLE, LoraFile, read
 __all__ = ["examine"]
 
 METHODS_OF_BA = ("LoRA", "DoRA")  # of which s·B·A is at least a part
-STARTS = {  # by the tools that write such files, the usual one first; all starts for other layouts
-    "diffusers": ("peft_gaussian", "kaiming_uniform"),
-    "kohya": ("kaiming_uniform", "peft_gaussian")}
 
 
 class Stopped(Exception):
@@ -125,10 +123,8 @@ class Examination:
         return None
 
     def likely_starts(self) -> tuple[str, ...]:
-        """How A began, if the file says so, or else each way it may have, the usual one first."""
-        if self.start:
-            return (self.start,)
-        return STARTS.get(self.layout, tuple(A_STARTS))
+        """How A began, if the file says so, or else each way it may have, the likeliest first."""
+        return likely_starts(self.layout, self.start, self.rows)
 
     def elsewhere(self) -> dict[str, str]:
         """{tool: the settings that give the commonest rank and scale there}; see convention."""

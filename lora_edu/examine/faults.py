@@ -206,6 +206,13 @@ FAULTS = (
         remedy="compare the outputs with the base's, and train once with a third of the learning "
                "rate"),
     Fault(
+        "other-start", "note",
+        find=ask.other_start,
+        symptom="A's spread is {times} times that of {named}, which the file or its tool names, "
+                "but fits {fits}",
+        cause="the file was converted by a program that wrote a start of its own",
+        remedy="nothing to do: the start matters only in training"),
+    Fault(
         "outlier", "note",
         find=ask.outliers,
         symptom="‖ΔW‖ is {times} times the median",

@@ -13,9 +13,10 @@ from statistics import median, mode
 
 from lora_edu.examine.base import pairing
 from lora_edu.examine.rows import Row, lost
+from lora_edu.examine.starts import FAR, likely_starts
 from lora_edu.findings import Answer, is_unusual
 from lora_edu.formats.config import STARTS_THAT_KEEP_W0, AdapterConfig, beyond_plain
-from lora_edu.formats.convention import TOOLS
+from lora_edu.formats.convention import START_WORDS, TOOLS
 from lora_edu.formats.layouts import LAYOUTS, PREFIX, UNKNOWN
 from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile
 from lora_edu.formats.names import matches
@@ -33,7 +34,6 @@ for _name, _row in TOOLS.items():
     if isinstance(_row.alpha, int):
         DEFAULT_ALPHAS[_row.alpha].append(_name)
 DEFAULT_SCALES = (TOOLS["MLX"].alpha, 10)  # the second until June 2025
-FAR = 4  # times as wide as its start: of 45 repositories' adapters, three have such an A
 WRECKED = 10
 WRECKED_BY_RATE = {
     "severity": "warning",
@@ -77,6 +77,12 @@ class Case:
         """Whether A and B began at a start that changes W0."""
         start = self.settings.get("init_lora_weights", True)
         return self.config is not None and start not in STARTS_THAT_KEEP_W0
+
+    @property
+    def start(self) -> str | None:
+        """How A began, where the file or its tool says so, or what its spread fits instead."""
+        named = self.file.start
+        return named and likely_starts(self.file.layout.name, named, self.rows)[0]
 
     @cached_property
     def paired(self) -> dict[str, str]:
@@ -182,7 +188,7 @@ def far_from_start(case: Case) -> Answer:
     """By the start that is named, or else the widest."""
     if case.is_moved:
         return []
-    start = case.file.start
+    start = case.start
     times = {row: row.sigma / (row.starts[start] if start else max(row.starts.values()))
              for row in case.known if row.starts}
     rows = [row for row in times if times[row] > FAR]
@@ -190,6 +196,16 @@ def far_from_start(case: Case) -> Answer:
              "start": "its initial spread" if start else "the largest known initial spread"}
     is_wrecked = len(rows) > len(times) / 2 and median(times.values()) > WRECKED
     return rows, words | (WRECKED_BY_RATE if is_wrecked else {})
+
+
+def other_start(case: Case) -> Answer:
+    """Another start than the one that is named."""
+    named = case.file.start
+    if case.is_moved or case.start == named:
+        return []
+    rows = [row for row in case.known if row.starts]
+    return rows, {"times": _list(row.sigma / row.starts[named] for row in rows),
+                  "named": START_WORDS[named], "fits": START_WORDS[case.start]}
 
 
 def bad_settings(case: Case) -> Answer:

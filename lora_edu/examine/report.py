@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lora_edu.examine.questions import FAR
 from lora_edu.examine.rows import Row, lost
+from lora_edu.examine.starts import FAR
 from lora_edu.findings import on_one_line
 from lora_edu.formats.convention import START_WORDS
 from lora_edu.formats.layouts import CONFIG, LAYOUTS, PREFIX, Layout, model_in

@@ -153,7 +153,7 @@ class AdapterConfig:
 
     def to_json(self) -> str:
         """The text of adapter_config.json. Patterns keep their order: the first match counts."""
-        return json.dumps(dict(sorted(self.in_peft().items())), indent=2) + "\n"
+        return as_json(self.in_peft())
 
     def in_peft(self) -> dict[str, Any]:
         """PEFT's settings by name."""
@@ -258,6 +258,11 @@ def parsed(text: str | bytes) -> dict[str, Any]:
         raise ValueError(f"the settings are not JSON: {error}") from None
     except RecursionError:
         raise ValueError("the settings must be JSON with less nesting") from None
+
+
+def as_json(settings: Mapping[str, Any]) -> str:
+    """PEFT's settings by name as the text of adapter_config.json."""
+    return json.dumps(dict(sorted(settings.items())), indent=2) + "\n"
 
 
 def check_keeps_base(settings: Mapping[str, Any]) -> None:

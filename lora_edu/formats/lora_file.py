@@ -105,14 +105,15 @@ class LoraFile:
             return "kaiming_uniform"
         if not self.settings.configs:
             return self.layout.start
-        named = str(self.settings.values.get("init_lora_weights", True))
+        named = str(self.settings.values.get("init_lora_weights"))
         return {"True": "kaiming_uniform", "False": "kaiming_uniform",
                 "gaussian": "peft_gaussian"}.get(named)
 
     @property
     def has_other_start(self) -> bool:
         """Whether the settings name a start whose spread is not known, such as PiSSA's."""
-        return bool(self.settings.configs) and self.start is None
+        is_named = self.settings.values.get("init_lora_weights") is not None
+        return bool(self.settings.configs) and is_named and self.start is None
 
     def is_whole(self, module: Module) -> bool:
         """Whether a module has an A and a B that can be multiplied."""

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save, save_file
 
 from lora_edu.examine import examine
 from lora_edu.examine.faults import FAULTS as KNOWN
-from tests.nn.lora_files import base_file, in_peft, pefts_updates, write_peft
+from lora_edu.nn.convert import convert
+from tests.nn.lora_files import Tiny, base_file, in_peft, pefts_updates, write_peft
 
 KOHYA = {"ss_network_dim": "4", "ss_network_alpha": "1"}
 
@@ -49,6 +50,11 @@ def zero(tensor):
     return torch.zeros_like(tensor)
 
 
+def of_spread(tensor, sigma):
+    """The tensor with a root mean square of sigma, as a large one from such a start has."""
+    return tensor * sigma / tensor.square().mean().sqrt()
+
+
 def case(finding, setting=None, **written):
     """What is found, where PEFT or the base has this setting, in a file that is so written."""
     return finding, setting or {}, written
@@ -63,6 +69,9 @@ FAULTS = {
         "passed-over-alpha", layout="mlx",
         settings={"lora_parameters": {"scale": 2.0, "alpha": 16}}),
     "A far from its start": case("far-from-start", change=each("lora_A", lambda A: A * 5)),
+    "a start that a converter wrote": case(
+        "other-start", change=each("lora_A", lambda A: of_spread(A, 1)), setting={
+            "r": 1, "lora_alpha": 1}),
     "MLX's scale of 20": case("default-alpha", {"r": 4, "lora_alpha": 80}, layout="mlx"),
     "rsLoRA with α = 4r": case("other-rule", {"r": 16, "lora_alpha": 64, "use_rslora": True}),
     "a scale of 64": case("scale", {"r": 4, "lora_alpha": 256}),
@@ -169,6 +178,36 @@ def test_a_smaller_rank_is_named_with_what_it_loses(tmp_path):
     assert "modules, the strongest 1 or 2 components hold at least 99 % of" in found.symptom
     assert f"r = {r} with α = {r / 2:g} keeps s" in found.remedy
     assert f"loses {100 * lost:.2g} %" in found.remedy
+
+
+@pytest.mark.parametrize("times, severity", [(3, None), (5, "note"), (45, "warning")])
+@pytest.mark.parametrize("start", [True, "gaussian"])
+def test_an_A_that_its_rate_has_wrecked_is_told_by_its_start(tmp_path, start, times, severity):
+    source = write_peft(tmp_path, in_peft(init_lora_weights=start),
+                   change=each("lora_A", lambda A: A * times))
+    examination = examine(source)
+    findings = {finding.name: finding.severity for finding in examination.findings}
+    assert findings.get("far-from-start") == severity
+    assert examination.start == ("peft_gaussian" if start == "gaussian" else "kaiming_uniform")
+
+
+@pytest.mark.parametrize("layout", ["peft", "kohya", "mlx"])
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_start_of_diffusers_is_no_alarm_in_any_layout(tmp_path, layout, is_named):
+    """In a file of diffusers, which says no start, and in one of PEFT, which does, converted."""
+    source = write_peft(tmp_path, in_peft(r=1), "peft" if is_named else "diffusers", metadata={},
+                        settings={"init_lora_weights": "gaussian"} if is_named else None,
+                        change=each("lora_A", lambda A: of_spread(A, 1)))
+    convert(source, layout, tmp_path / "again", names=Tiny(), alpha=None if is_named else "r",
+            prefix="lora_transformer" if layout == "kohya" else None)
+    [file] = (tmp_path / "again").glob("*.safetensors")
+    examination = examine(file)
+    assert {finding.name for finding in examination.findings} <= {"other-start"}
+    assert examination.likely_starts()[0] == "peft_gaussian"
+    assert "gives no sign of it" in examination.report()
+    save_file({key: value * (45 if "lora_a" in key.lower() or "down" in key else 1)
+               for key, value in load_file(file).items()}, file)
+    assert "far-from-start" in {finding.name for finding in examine(file).findings}
 
 
 def test_a_classifier_has_one_of_the_heads_that_peft_lists(tmp_path):

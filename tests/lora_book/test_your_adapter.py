@@ -171,7 +171,7 @@ def unchanged(key, values):
     (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ over all modules"]),
-    (unchanged, {}, ["‖ΔW‖", "retains", "The first row gives the usual way",
+    (unchanged, {}, ["‖ΔW‖", "retains", "The first row fits A’s spread, or is",
                      "does not give the scale s"])])
 def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change, settings, words):
     save_file({key: change(key, values) for key, values in TENSORS.items()},

@@ -21,7 +21,7 @@ def norm_curves(norms: dict[str, np.ndarray], scale: ZeroLogAxis, *, least: floa
     return [curve(quantity, [aside, 1 + aside], scale.place(values), **says(quantity, values),
                   symbols=scale.symbols(quantity, values),
                   dash="solid" if values.all() and values.min() >= least else "dot")
-            for aside, (quantity, values) in zip((-0.04, 0, 0.04, 0.08), norms.items())]
+            for aside, (quantity, values) in zip((-0.04, 0, 0.04, 0.08), norms.items(), strict=False)]
 
 
 def norm_names(norms: dict[str, np.ndarray], scale: ZeroLogAxis, *, says=lambda value: "") -> dict:

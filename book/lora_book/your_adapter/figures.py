@@ -251,8 +251,8 @@ def how_far(adapter: Examination) -> str:
     others = ""
     if len(rows) > 1:
         others = ("<details><summary>If A was initialised differently</summary><p>The file does "
-                  "not say how A was initialised. The first row gives the usual way for this "
-                  f"layout.</p>{_table(titles, rows)}</details>")
+                  "not say how A was initialised. The first row fits A’s spread, or is this "
+                  f"layout’s usual one.</p>{_table(titles, rows)}</details>")
     unknown = [row.layer for row in adapter.rows if not row.is_known]
     note = ""
     if unknown:

@@ -90,7 +90,7 @@ def convert(source: str | os.PathLike, to: str, out: str | os.PathLike | None, *
     if len(written) < len(pairs):
         raise ValueError("the modules' names must remain different with dots as underscores, got "
                          f"{sorted(pairs)}")
-    files = contents(to, pairs, prefix)
+    files = contents(to, pairs, prefix, adapter.said)
     if out is not None:
         _check_out(out, files, adapter, overwrite)
         replace_files(out, files)

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from lora_edu import checks
 from lora_edu.formats import lora_file, tensors
-from lora_edu.formats.config import AdapterConfig, beyond_plain, check_keeps_base, whole
+from lora_edu.formats.config import (
+    INIT_LORA_WEIGHTS,
+    AdapterConfig,
+    beyond_plain,
+    check_keeps_base,
+    whole,
+)
 from lora_edu.formats.layouts import DIGEST, LAYOUTS, WEIGHTS, Layout, is_embedding, model_in
 from lora_edu.formats.lora_file import OTHER_RANK, UNUSABLE, LoraFile, Module
 from lora_edu.nn.files import as_torch, naming
@@ -33,7 +39,7 @@ class Adapter(NamedTuple):
 
     model: how the source calls it. pairs: by the modules' names. config: PEFT's settings, where the
     source has them. fan_in_fan_out: whether the base keeps its weights transposed. files: what was
-    read.
+    read. said: PEFT's settings beyond s and names, as far as the source gives them.
     """
 
     layout: Layout
@@ -42,6 +48,7 @@ class Adapter(NamedTuple):
     config: AdapterConfig | None
     fan_in_fan_out: bool
     files: tuple[Path, ...]
+    said: dict[str, Any]
 
 
 def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adapter:
@@ -64,7 +71,7 @@ def read(source: Path, only: str | None = None, lora_only: bool = False) -> Adap
         for name in pairs:
             _check_one_alpha(config, name)
     fan_in_fan_out = bool(file.settings.values.get("fan_in_fan_out"))
-    return Adapter(file.layout, model, pairs, config, fan_in_fan_out, file.files)
+    return Adapter(file.layout, model, pairs, config, fan_in_fan_out, file.files, _said(file))
 
 
 def _model(file: LoraFile, only: str | None) -> str:
@@ -98,6 +105,14 @@ def _config(file: LoraFile, model: str) -> AdapterConfig | None:
         raise ValueError(f"this must contain the settings that {WEIGHTS} was saved with, but it "
                          "contains different ones")
     return config
+
+
+def _said(file: LoraFile) -> dict[str, Any]:
+    """PEFT's settings beyond s and names: how A and B began, where the file or its tool says so."""
+    start = file.settings.values.get("init_lora_weights")
+    if start not in [*INIT_LORA_WEIGHTS]:
+        start = {"kaiming_uniform": True, "peft_gaussian": "gaussian"}.get(file.start)
+    return {} if start is None else {"init_lora_weights": start}
 
 
 def _pair(file: LoraFile, module: Module) -> Pair:

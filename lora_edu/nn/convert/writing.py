@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import torch
 from safetensors.torch import save
 
-from lora_edu.formats.config import AdapterConfig
+from lora_edu.formats.config import AdapterConfig, as_json
 from lora_edu.formats.layouts import ALPHA, CONFIG, LAYOUTS, METADATA, Layout
 from lora_edu.nn.convert.reading import Pair
 from lora_edu.nn.files import pefts_files
 
 
-def contents(to: str, pairs: dict[str, Pair], model: str) -> dict[str, bytes]:
-    """{file: its bytes} of the adapter in that layout. model: what names begin with."""
+def contents(to: str, pairs: dict[str, Pair], model: str, said: dict[str, Any]) -> dict[str, bytes]:
+    """{file: its bytes} of the adapter in that layout.
+
+    model: what names begin with. said: PEFT's settings beyond s and names, which the source gives.
+    """
     row = LAYOUTS[to]
     model = row.models[0] if len(row.models) == 1 else model
-    return WRITERS[to](row, pairs, model, _matrices(row, pairs, model))
+    return WRITERS[to](row, pairs, model, _matrices(row, pairs, model), said)
 
 
 def _matrices(row: Layout, pairs: dict[str, Pair], model: str) -> dict[str, torch.Tensor]:
@@ -30,12 +34,16 @@ def _matrices(row: Layout, pairs: dict[str, Pair], model: str) -> dict[str, torc
     return tensors
 
 
-def _peft(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict) -> dict[str, bytes]:
-    return pefts_files(tensors, _config(pairs))
+def _peft(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
+          said: dict[str, Any]) -> dict[str, bytes]:
+    config = _config(pairs)
+    return pefts_files(tensors, config) | {CONFIG: as_json(_settings(config, said)).encode()}
 
 
-def _diffusers(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict) -> dict[str, bytes]:
-    settings = {row.begin(model) + key: value for key, value in _config(pairs).in_peft().items()}
+def _diffusers(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
+               said: dict[str, Any]) -> dict[str, bytes]:
+    settings = {row.begin(model) + key: value
+                for key, value in _settings(_config(pairs), said).items()}
     return {row.file: save(tensors, metadata={"format": "pt", METADATA: json.dumps(settings)})}
 
 
@@ -44,14 +52,23 @@ def _config(pairs: dict[str, Pair]) -> AdapterConfig:
                                    {name: pair.alpha for name, pair in pairs.items()})
 
 
-def _kohya(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict) -> dict[str, bytes]:
+def _settings(config: AdapterConfig, said: dict[str, Any]) -> dict[str, Any]:
+    """PEFT's by name, without a start that the source does not give."""
+    settings = config.in_peft()
+    del settings["init_lora_weights"]
+    return settings | said
+
+
+def _kohya(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
+           said: dict[str, Any]) -> dict[str, bytes]:
     """With a float32 for the α of each module."""
     alphas = {row.named(model, module) + ALPHA: torch.tensor(pair.alpha, dtype=torch.float32)
               for module, pair in pairs.items()}
     return {row.file: save(tensors | alphas)}
 
 
-def _mlx(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict) -> dict[str, bytes]:
+def _mlx(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
+         said: dict[str, Any]) -> dict[str, bytes]:
     """With one rank and one scale for all."""
     settings = {(len(pair.A), pair.alpha / len(pair.A)) for pair in pairs.values()}
     sides = {pair.A.ndim for pair in pairs.values()}
