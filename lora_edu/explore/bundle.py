@@ -14,8 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "assets"
 # The scripts of page and notebook alike.
-BOTH = ("load.js", "ghost.js", "render.js", "controls.js", "player.js", "roll.js", "back.js",
-        "drag.js", "numbers.js", "explorer.js")
+BOTH = ("load.js", "ghost.js", "render.js", "controls.js", "player.js", "roll.js", "blend.js",
+        "back.js", "drag.js", "numbers.js", "explorer.js")
 NPM_FILES = {
     "basic": "plotly.js-basic-dist-min/plotly-basic.min.js",  # scatter and bar
     "cartesian": "plotly.js-cartesian-dist-min/plotly-cartesian.min.js",  # and heat maps, contours

@@ -34,7 +34,8 @@ class Explorer {
       this.fail("traces", types.length && undrawn);
       this.tellPinned(ghosts);
     });
-    this.roll = new Roll(this.plot);
+    const roll = new Roll(this.plot);
+    this.blend = new Blend((figure) => roll.show(figure, this.touched));
     this.controls = this.data.controls.map((control) => {
       const element = root.querySelector(`[data-control="${control.name}"]`);
       element.addEventListener("input", () => this.moved());
@@ -129,7 +130,11 @@ class Explorer {
   show(figure) {
     if (this.figure) this.settle();
     this.figure = figure;
-    this.roll.show(figure, this.touched);
+    const isGentle = this.player?.playing && !LESS_MOTION.matches;
+    this.blend.show(figure, () => this.tell(figure), isGentle);
+  }
+
+  tell(figure) {
     this.box.ariaLabel = reading(figure) || this.data.caption || this.name;
     this.numbers?.show();
     if (!this.headline) return;

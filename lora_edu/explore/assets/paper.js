@@ -3,7 +3,8 @@
 
 function onPaper(begins) {
   document.documentElement.classList.toggle("explorer-paper", begins);
-  for (const { root, box, plot, controls } of explorers.values()) {
+  for (const { root, box, plot, player, controls } of explorers.values()) {
+    player?.pause(); // on paper stands what is stored
     const place = root.querySelector(".explorer-position");
     const positions = controls.map(({ text, said }) => `${text} = ${said()}`);
     if (place) place.textContent = positions.join(", ");

@@ -63,8 +63,8 @@ class Player {
       return this.pause();
     }
     if (isUnseen || control.get() === control.count - 1) this.put(0);
-    const pace = Math.min(PACE[1], Math.max(PACE[0], WHOLE / control.count));
-    this.timer = setInterval(() => this.forward(), pace);
+    const { pace = WHOLE / control.count } = explorer.figure.layout.meta || {};
+    this.timer = setInterval(() => this.forward(), Math.min(PACE[1], Math.max(PACE[0], pace)));
   }
 
   put(step) {
@@ -72,13 +72,12 @@ class Player {
     this.explorer.changed();
   }
 
-  // One step, unless the one before is not drawn yet; the last one ends it.
+  // One step, unless the one before is not drawn yet; after the last one it ends.
   forward() {
     const { control, explorer } = this;
     if (explorer.busy) return;
-    const step = Math.min(control.get() + 1, control.count - 1);
-    this.put(step);
-    if (step === control.count - 1) this.pause();
+    if (control.get() === control.count - 1) this.pause();
+    else this.put(control.get() + 1);
   }
 
   pause() {
@@ -86,6 +85,7 @@ class Player {
     clearInterval(this.timer);
     this.playing = false;
     this.name();
+    this.explorer.blend.end();
     this.explorer.settle();
   }
 
