@@ -18,10 +18,11 @@ def norm_curves(norms: dict[str, np.ndarray], scale: ZeroLogAxis, *, least: floa
         norms: quantity → (2,); those of "A" and "B" are their gradients'.
         says: (quantity, values) → what a curve says when it is pointed at.
     """
+    asides = zip((-0.04, 0, 0.04, 0.08), norms.items(), strict=False)
     return [curve(quantity, [aside, 1 + aside], scale.place(values), **says(quantity, values),
                   symbols=scale.symbols(quantity, values),
                   dash="solid" if values.all() and values.min() >= least else "dot")
-            for aside, (quantity, values) in zip((-0.04, 0, 0.04, 0.08), norms.items(), strict=False)]
+            for aside, (quantity, values) in asides]
 
 
 def norm_names(norms: dict[str, np.ndarray], scale: ZeroLogAxis, *, says=lambda value: "") -> dict:
