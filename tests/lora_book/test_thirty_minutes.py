@@ -162,5 +162,16 @@ def test_the_folded_halves_are_one_run_and_its_mirror_image():
     folded = ideas.fold(30, 180)
     for name, twin in (("A", "B′"), ("B", "A′"), ("ΔW", "ΔW′")):
         np.testing.assert_array_equal(cells(flat, name), cells(flat, twin).T)
-        np.testing.assert_array_equal(cells(flat, name), cells(folded, twin))
+        np.testing.assert_array_equal(cells(flat, name), cells(folded, twin).T)
+        flat_parts, parts = ({part.get("name"): part for part in figure["data"]}
+                             for figure in (flat, folded))
+        first = [flat_parts[name][place] for place in ("x0", "y0")]
+        assert first == [parts[twin][place] for place in ("y0", "x0")]
+        laid = folded["layout"]["meta"]["laid"][twin]  # at its place, and then in its mirror image
+        left, top = first[::-1]
+        rows, columns = cells(folded, twin).shape
+        assert [set(flat_parts[laid][axis]) for axis in "xy"] == [
+            {left - 0.5, left + columns - 0.5}, {top - 0.5, top + rows - 0.5}]
+        for axis, other in ("xy", "yx"):
+            np.testing.assert_array_equal(flat_parts[laid][axis], parts[laid][other])
     assert "agree in every bit" in headline(folded)

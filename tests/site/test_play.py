@@ -49,7 +49,7 @@ def test_it_plays_to_the_end_and_anew(playing):
         steps.add(+input.value);
         await new Promise(requestAnimationFrame);
       } while (root.querySelector(".explorer-play").textContent.endsWith("pause"));
-      return [[...steps, +input.value], performance.now() - began];
+      return [[...steps], performance.now() - began];
     }""")
     assert steps == [0, 1, 2, 3] and took > 3 * 1500  # each, also the first, is seen
     assert rests(root)
@@ -93,6 +93,64 @@ def test_a_readers_hand_pauses_it(playing, hand):
     assert at(root) < 39 and stands in (None, at(root))
 
 
+def mixed(r=0):
+    """What may be between two steps, what may not, and words."""
+    axis = {"range": [-1, 4]}
+    ways = {"line": [r, r], "log": [10**r, 1], "zero": [r % 2, 1], "gap": [r, 1 if r else None]}
+    traces = [{"name": name, "x": [1, 2], "y": y, "yaxis": "y" if name in ("line", "gap") else "y2"}
+              for name, y in ways.items()]
+    traces += [{"type": "heatmap", "name": "map", "z": [[0, r]], "showscale": False},
+               {"name": f"only in {r}", "y": [r]}]
+    return {"data": traces, "layout": {"yaxis": axis, "yaxis2": {**axis, "type": "log"},
+                                       "title": {"text": f"at {r}"}}}
+
+
+PLAY = """async (root) => {
+  const { blend } = root.explorer, draw = blend.draw, frames = [];
+  blend.draw = (figure) => {
+    const values = figure.data.map(({ name, y, z }) => [name, (z || [y])[0]]);
+    frames.push({ ...Object.fromEntries(values), said: root.explorer.headline.innerText.trim() });
+    draw(figure);
+  };
+  root.querySelector(".explorer-play").click();
+  do await new Promise(requestAnimationFrame);
+  while (!root.querySelector(".explorer-play").textContent.match(/play|step/));
+  return frames;
+}"""
+
+
+def test_a_step_blends_into_the_next_and_ends_with_it(opened):
+    root = opened(explore(mixed, name="mixed", r=[0, 1, 2], play="r").html()).show("mixed")
+    frames = root.evaluate(PLAY)
+    assert {0, 1, 2} <= {frame["line"][0] for frame in frames}
+    between = [frame for frame in frames if frame["line"][0] % 1]
+    assert between and frames[-1]["line"] == [2, 2]
+    for frame in between:
+        at = frame["line"][0]
+        assert frame["map"] == [0, at]
+        assert frame["log"] == [pytest.approx(10**at), 1]
+        half = int(at + 0.5)  # whose all else is
+        assert frame["zero"] == [half % 2, 1] and frame[f"only in {half}"] == [half]
+        assert frame["gap"] == ([at, 1] if at > 1 else [half, 1 if half else None])
+    said = [frame["said"] for frame in frames]
+    assert said == sorted(said) and len(set(said)) == 3
+
+
+def test_whoever_ends_a_play_sees_what_is_stored(opened):
+    root = opened(explore(mixed, name="mixed", r=[0, 1, 2], play="r").html()).show("mixed")
+    drawn = root.evaluate("""async (root) => {
+      const { box, headline } = root.explorer, play = root.querySelector(".explorer-play");
+      const at = () => box.data[0].y[0];
+      play.click();
+      do await new Promise(requestAnimationFrame); while (!(at() % 1));
+      play.click();
+      await new Promise(requestAnimationFrame);
+      await new Promise(requestAnimationFrame);
+      return [at(), headline.innerText.trim()];
+    }""")
+    assert drawn == [1, "at 1"]
+
+
 def test_less_motion_makes_each_press_one_step(playing):
     root = playing(3, reduced_motion="reduce")
     for step in (1, 2, 0):
@@ -101,3 +159,4 @@ def test_less_motion_makes_each_press_one_step(playing):
         assert at(root) == step
         root.page.wait_for_timeout(450)
         assert at(root) == step and f"r={step}&" in root.page.evaluate("location.hash")
+    assert all(frame["r"][0] % 1 == 0 for frame in root.evaluate(PLAY))
