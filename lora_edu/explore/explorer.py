@@ -103,7 +103,9 @@ def explore(function, *, name: str | None = None, caption: str = "",
         function: a pure function, values → plotly Figure, or a dict of its data and layout.
             ``layout.title`` is shown above the plot. ``layout.meta["reading"]`` is a sentence for
             readers who do not see the plot; it replaces a missing title.
-            ``layout.meta["roll"]`` may name a path and the ball at its end, which then rolls there.
+            ``layout.meta["roll"]`` may name a path and the ball at its end, which then rolls there;
+            ``"laid"`` maps and the curve around the place where each is drawn, sheared; and
+            ``"pace"`` the ms from one step of a play to the next.
             ``customdata`` may hold the true values where y is only a coordinate. Two panels (axes
             x, y and x2, y2) are stacked on a phone.
         name: its name in links, ``#name?r=8`` (default: the function's name).

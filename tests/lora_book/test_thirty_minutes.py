@@ -9,6 +9,7 @@ import pytest
 from lora_book.shared import word_run
 from lora_book.shared.word import word as the_word
 from lora_book.thirty_minutes import figures, ideas, runs
+from lora_book.which_zero.runs_swap import both
 from lora_edu import STARTS
 from lora_edu.explore.plain_figure import plain_figure
 from tests.lora_book.figure_words import headline
@@ -138,3 +139,26 @@ def test_with_all_four_ticks_and_no_fewer_the_difference_is_blank(ticked):
         assert numbers(figure) == pytest.approx([100 * largest], abs=0.6)
     else:
         assert largest < 1e-3 and all(ticked[:3])
+
+
+def test_the_folded_halves_are_one_run_and_its_mirror_image():
+    run, _ = both()
+    A, B = run[-1]
+    np.testing.assert_allclose(B @ A, by_hand(*run[0], 1.0, word_run.LR)[-1][2], atol=1e-6)
+    flat = ideas.fold(30, 0)
+    folded = ideas.fold(30, 180)
+    for name, twin in (("A", "B′"), ("B", "A′"), ("ΔW", "ΔW′")):
+        np.testing.assert_array_equal(cells(flat, name), cells(flat, twin).T)
+        np.testing.assert_array_equal(cells(flat, name), cells(folded, twin).T)
+        flat_parts, parts = ({part.get("name"): part for part in figure["data"]}
+                             for figure in (flat, folded))
+        first = [flat_parts[name][place] for place in ("x0", "y0")]
+        assert first == [parts[twin][place] for place in ("y0", "x0")]
+        laid = folded["layout"]["meta"]["laid"][twin]  # at its place, and then in its mirror image
+        left, top = first[::-1]
+        rows, columns = cells(folded, twin).shape
+        assert [set(flat_parts[laid][axis]) for axis in "xy"] == [
+            {left - 0.5, left + columns - 0.5}, {top - 0.5, top + rows - 0.5}]
+        for axis, other in ("xy", "yx"):
+            np.testing.assert_array_equal(flat_parts[laid][axis], parts[laid][other])
+    assert "agree in every bit" in headline(folded)

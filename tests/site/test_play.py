@@ -49,7 +49,7 @@ def test_it_plays_to_the_end_and_anew(playing):
         steps.add(+input.value);
         await new Promise(requestAnimationFrame);
       } while (root.querySelector(".explorer-play").textContent.endsWith("pause"));
-      return [[...steps, +input.value], performance.now() - began];
+      return [[...steps], performance.now() - began];
     }""")
     assert steps == [0, 1, 2, 3] and took > 3 * 1500  # each, also the first, is seen
     assert rests(root)
@@ -91,6 +91,80 @@ def test_a_readers_hand_pauses_it(playing, hand):
     root.page.evaluate(TWO_FRAMES)
     assert rests(root)
     assert at(root) < 39 and stands in (None, at(root))
+
+
+def mixed(r=0):
+    """What may be between two steps, what may not, and words."""
+    axis = {"range": [-1, 4]}
+    ways = {"line": [r, r], "log": [10**r, 1], "zero": [r % 2, 1], "gap": [r, 1 if r else None]}
+    traces = [{"name": name, "x": [1, 2], "y": y, "yaxis": "y" if name in ("line", "gap") else "y2"}
+              for name, y in ways.items()]
+    traces += [{"type": "heatmap", "name": "map", "z": [[0, r]], "showscale": False},
+               {"name": f"only in {r}", "y": [r]}]
+    return {"data": traces, "layout": {"yaxis": axis, "yaxis2": {**axis, "type": "log"},
+                                       "title": {"text": f"at {r}"}}}
+
+
+WATCH = """(root) => {
+  const { blend } = root.explorer, draw = blend.draw;
+  globalThis.frames_drawn = [];
+  blend.draw = (figure) => {
+    const values = figure.data.map(({ name, y, z }) => [name, (z || [y])[0]]);
+    frames_drawn.push(Object.fromEntries(values));
+    draw(figure);
+  };
+}"""
+
+
+@pytest.fixture
+def frames(opened):
+    """``frames(ms, …)`` → (explorer, what it has drawn after so long a play, and what it says) on a
+    clock that goes as the test wants."""
+    def play(ms, **options):
+        root = opened(explore(mixed, name="mixed", r=[0, 1, 2], play="r").html(), **options)
+        root = root.show("mixed")
+        root.page.clock.install(time=0)
+        root.page.clock.pause_at(1000)
+        root.evaluate(WATCH)
+        button(root).dispatch_event("click")
+        for _ in range(0, ms, 50):
+            root.page.clock.run_for(50)
+        return root, *seen(root)
+
+    return play
+
+
+def seen(root):
+    return root.evaluate("({ explorer: { headline } }) => "
+                         "[frames_drawn, headline.innerText.trim()]")
+
+
+def test_a_step_blends_into_the_next_and_ends_with_it(frames):
+    _, drawn, said = frames(5000)
+    assert [frame["line"][0] for frame in drawn if frame["line"][0] % 1 == 0] == [0, 1, 2]
+    assert drawn[-1]["line"] == [2, 2] and said == "at 2"
+    between = [frame for frame in drawn if frame["line"][0] % 1]
+    assert len(between) > 8
+    for frame in between:
+        at = frame["line"][0]
+        assert frame["map"] == [0, at]
+        assert frame["log"] == [pytest.approx(10**at), 1]
+        half = int(at + 0.5)  # whose all else is
+        assert frame["zero"] == [half % 2, 1] and frame[f"only in {half}"] == [half]
+        assert frame["gap"] == ([at, 1] if at > 1 else [half, 1 if half else None])
+
+
+def test_whoever_ends_a_play_sees_what_is_stored(frames):
+    root, drawn, said = frames(1750)
+    assert 0 < drawn[-1]["line"][0] < 0.5 and said == "at 0"
+    button(root).dispatch_event("click")
+    drawn, said = seen(root)
+    assert drawn[-1]["line"] == [1, 1] and said == "at 1"
+
+
+def test_less_motion_cuts(frames):
+    _, drawn, said = frames(1000, reduced_motion="reduce")
+    assert [frame["line"] for frame in drawn] == [[1, 1]] and said == "at 1"
 
 
 def test_less_motion_makes_each_press_one_step(playing):

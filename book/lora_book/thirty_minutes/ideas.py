@@ -20,7 +20,6 @@ from lora_book.shared.style import (
     PALE,
     coloured,
     line,
-    marks,
 )
 from lora_book.shared.word_run import STEPS, R
 from lora_book.thirty_minutes import runs
@@ -30,7 +29,7 @@ from lora_edu.explore.words import number
 
 PIPE = 0.8  # how wide it is
 ANGLES = tuple(range(0, 181, 30))  # of the fold, in degrees
-FAINT = 0.3  # of the largest entry: smaller ones are not drawn while a matrix is folded
+TURN = 350  # ms from an angle to the next
 
 
 def valves(start: str = STARTS[0]) -> dict:
@@ -161,12 +160,18 @@ def fold(t: int = STEPS[-1], angle: int = 0) -> dict:
         texts |= {(R + d / 2 + 0.5, middle): f"{gap:g}", (R + d + 14, middle): "difference"}
         outcome = f"differ by up to {gap:.0e}" if gap else "agree in every bit"
         headline = f"Step {t}: the folded runs {outcome}"
-    return map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
-                       square=True)
+    shown = map_drawing([*parts, say(texts, size=15)], headline, (-1, side), (-1, side), headline,
+                        square=True)
+    shown["layout"]["meta"] |= {"pace": TURN, "laid": {f"{block.twin}′": f"{block.twin}′ outline"
+                                                       for block in blocks}}
+    return shown
 
 
 def _both_halves(block: _Block, angle: int) -> list[dict]:
-    """A matrix and its twin, folded by the angle. At 180 the twin hides it."""
+    """A matrix and its twin, whose map is laid on the outline that is folded by the angle.
+
+    At 180 the twin hides the matrix.
+    """
     x = block.x
     y = block.y
     rows, columns = block.values.shape
@@ -175,16 +180,11 @@ def _both_halves(block: _Block, angle: int) -> list[dict]:
     parts = []
     if angle < 180:
         parts.append(cell_map(block.values, x, y, MATRIX_COLOURS[block.name], block.name))
-    if angle == 0:
-        parts.append(cell_map(block.turned, y, x, colour, name))
-    elif angle == 180:
-        parts.append(cell_map(block.turned.T, x, y, colour, name))
-    else:
-        down, across = np.nonzero(block.turned > FAINT * block.turned.max())
-        parts.append(marks(*_folded(across + y, down + x, angle), colour, "square", 4, name=name))
+    parts.append(cell_map(block.turned, y, x, colour, name))
     outline = _folded(y - 0.5 + np.array([0, rows, rows, 0, 0]),
                       x - 0.5 + np.array([0, 0, columns, columns, 0]), angle)
-    return [*parts, frame(block.values, x, y), line(*outline, "frozen", width=1)]
+    return [*parts, frame(block.values, x, y),
+            line(*outline, "frozen", width=1, name=f"{name} outline")]
 
 
 def _fold_names(blocks: list[_Block], angle: int) -> dict[tuple, str]:

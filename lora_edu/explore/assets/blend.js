@@ -16,28 +16,27 @@ class Blend {
   show(figure, say, gently) {
     cancelAnimationFrame(this.frame);
     const at = gently && this.drawn && between(this.drawn, figure);
+    const begun = performance.now();
     let isSaid = false;
-    this.put = (next) => {
+    const put = (next, share) => {
       this.drawn = next;
       this.draw(next);
+      if (share >= 0.5 && !isSaid) say();
+      isSaid = share >= 0.5;
+    };
+    const step = (now) => {
+      const share = Math.max(0, (now - begun) / BLEND);
+      if (share >= 1) return this.end();
+      put(at(share), share);
+      this.frame = requestAnimationFrame(step);
     };
     this.end = () => {
       cancelAnimationFrame(this.frame);
       this.end = () => {};
-      this.put(figure);
-      if (!isSaid) say();
+      put(figure, 1);
     };
-    if (!at) return this.end();
-    const begun = performance.now();
-    const step = (now) => {
-      const share = Math.max(0, (now - begun) / BLEND);
-      if (share >= 1) return this.end();
-      this.put(at(share));
-      if (share >= 0.5 && !isSaid) say();
-      isSaid = share >= 0.5;
-      this.frame = requestAnimationFrame(step);
-    };
-    this.frame = requestAnimationFrame(step);
+    if (at) this.frame = requestAnimationFrame(step);
+    else this.end();
   }
 
   // At once: what is being blended becomes the figure that it blends into.
@@ -49,11 +48,11 @@ function between(from, to) {
   const twins = new Map();
   const pair = (olds = [], news = []) => {
     for (const [i, next] of news.entries()) {
-      const isTwin = ({ type, name }) => type === next.type && name === next.name;
-      const named = next.name && olds.find(isTwin);
-      const last = named || (olds.length === news.length && isTwin(olds[i]) && olds[i]);
-      if (last && moved(last, next, 0.5, to.layout))
-        twins.set(last, [last, next]).set(next, [last, next]);
+      const isTwin = (part) => part?.type === next.type && part.name === next.name;
+      const last = next.name || olds.length === news.length ? olds[i] : null;
+      const twin = [last, ...(next.name ? olds : [])].find(isTwin);
+      if (!twin || !moved(twin, next, 0.5, to.layout)) continue;
+      for (const part of [twin, next]) twins.set(part, [twin, next]);
     }
   };
   pair(from.data, to.data);

@@ -57,9 +57,10 @@ function createPlot(box, loadPlotly, tell) {
     drawnFixedPart = null; // should drawing fail, the next one draws all
     if (next && next === before && isFixed(box)) moveTraces(plotly, box, data);
     else {
-      plotly
-        .react(box, data, layout, CONFIG)
-        .then(() => box.querySelector(".explorer-frame")?.remove());
+      plotly.react(box, data, layout, CONFIG).then(() => {
+        box.querySelector(".explorer-frame")?.remove();
+        layMaps(box, data, layout);
+      });
     }
     drawnFixedPart = next;
     box.dataset.drawn = String(1 + Number(box.dataset.drawn || 0));
@@ -175,6 +176,25 @@ function moveTraces(plotly, box, data) {
     // There is none where a newer move came first, and no layout where the plot has gone.
     if (error && box._fullLayout) throw error;
   });
+}
+
+// A figure may name maps and the curve that each is laid on (layout.meta.laid), which goes around it
+// from the top left to the right: plotly itself draws upright maps alone.
+function layMaps(box, data, { meta }) {
+  for (const map of meta?.laid ? box.querySelectorAll(".hm") : []) {
+    const on = meta.laid[map.__data__[0].trace.name];
+    if (!on) continue;
+    const { x: across, y: down } = data.find(({ name }) => name === on);
+    const { xaxis, yaxis } = box._fullLayout;
+    const corner = (i) => [xaxis.d2p(across[i]), yaxis.d2p(down[i])];
+    const [start, right, , below] = [0, 1, 2, 3].map(corner);
+    const image = map.querySelector("image");
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((at) => image.getAttribute(at));
+    const along = start.map((place, i) => (right[i] - place) / width);
+    const aside = start.map((place, i) => (below[i] - place) / height);
+    const shift = start.map((place, i) => place - along[i] * x - aside[i] * y);
+    map.setAttribute("transform", `matrix(${[along, aside, shift]})`);
+  }
 }
 
 // JSON of a figure without what MOVES lists and the sizes of marks; null where the curves cannot be
