@@ -52,7 +52,8 @@ def right_of_both_tasks(task, r):
     """At the η that the figure opens with."""
     runs_at = digits_runs.tried(task, digits_runs.PLACES[0], r)[digits_runs.RATES.index(0.03)]
     base = digits_runs.shipped()["frozen"][digits_runs.TASKS.index(task)]
-    return [*np.median(runs_at, axis=0), *base]
+    full = digits_runs.chosen(task, "full")[1][:, 1]
+    return [*np.median(runs_at, axis=0), *base, np.median(full), 0.03]
 
 
 def of_24(task, r):

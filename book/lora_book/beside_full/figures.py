@@ -40,11 +40,12 @@ def first_steps(r: int = 16, times: int = 1) -> dict:
         top = row * (d + 4)
         parts += [*framed(values, 0, top, "delta", name),
                   say({(-0.5, top - 1.9): name}, "middle right", 14)]
-    comparison = {(-0.5, top + d + 1): f"{use:.2g} × full’s use, {harm:.2g} × its harm"}
+    comparison = {(-0.5, top + d + 1): f"use: {use:.2g} × full fine-tuning’s",
+                  (-0.5, top + d + 3.8): f"harm: {harm:.2g} × full fine-tuning’s"}
     parts.append(say(comparison, "middle right", 14))
     headline = ("Full fine-tuning moves every entry of W by η, whereas LoRA’s median move is "
                 f"{np.median(np.abs(step)):.2g} η")
-    return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 10.5),
+    return map_drawing(parts, headline, (-1, k), (-3.5, 3 * d + 13),
                        f"With r = {r:,}, {rate} and α = 8, LoRA’s step has {use:.2g} times the "
                        f"first-order decrease of full fine-tuning’s step and {harm:.2g} times its "
                        "second-order cost. LoRA’s best η for one step is "
@@ -64,11 +65,10 @@ def row_step(angle: int = 20) -> dict:
     arc = np.linspace(0, np.pi / 2, 46)
     traces = [line([0, 1.6 * downhill[0]], [0, 1.6 * downhill[1]], "frozen", dash="dash"),
               line(radius * np.cos(arc), radius * np.sin(arc), "teal", width=1.5, dash="dot")]
-    for name, (x, y), colour, side in (("full", full, "rose", "top"),
-                                       ("LoRA", lora, "teal", "bottom")):
+    colours = {"full fine-tuning": "rose", "LoRA": "teal"}
+    for (name, colour), (x, y) in zip(colours.items(), (full, lora), strict=True):
         traces += [line([0, x], [0, y], colour, width=4, name=name),
-                   marks([x], [y], colour, "circle", 13, name=name),
-                   say({(x + 0.05, y): coloured(f" {name}", colour)}, f"{side} right", 15)]
+                   marks([x], [y], colour, "circle", 13, name=name)]
     ways = [int(np.rad2deg(np.arctan2(y, x)).round()) for x, y in (full, lora)]
     axis = {"range": [-0.1, 1.6], "tickvals": [0, 1], "ticktext": ["0", "η"], "constrain": "domain"}
     return figure(
@@ -78,7 +78,8 @@ def row_step(angle: int = 20) -> dict:
         [labelled("change of one entry", -0.1, 2.1, **axis)],
         [labelled("change of the other entry", -0.25, 1.4, **axis, scaleanchor="x")],
         f"With the negative gradient at {angle}°, full fine-tuning steps "
-        f"{np.linalg.norm(full):.2f} η at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°")
+        f"{np.linalg.norm(full):.2f} η at {ways[0]}° and LoRA {radius:.2f} η at {ways[1]}°",
+        headings=["   ".join(coloured(f"● {name}", colour) for name, colour in colours.items())])
 
 
 def many_ranks(steps: int = 30) -> dict:

@@ -6,9 +6,8 @@ import numpy as np
 
 from lora_book.in_peft.runs import KINDS, arrives, combined, pair
 from lora_book.shared.axes import labelled
-from lora_book.shared.drawing import say
 from lora_book.shared.looks import Look, apart, end_labels
-from lora_book.shared.style import COLOURS, figure, level, marks
+from lora_book.shared.style import coloured, figure, marks
 from lora_edu.explore.words import number
 
 DRAWS = ("two draws", "one draw")
@@ -30,45 +29,35 @@ def _combination(draws: str, r: int, weight: float, kind: str) -> tuple[np.ndarr
 
 
 def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
-    """Left: the share kept of each adapter, by kind. Right: the distance from the sum."""
+    """The distance from the weighted sum against the second weight, by kind; above it, the share
+    that "linear" keeps of each adapter."""
     combinations = {kind: _combination(draws, r, weight, kind) for kind in KINDS}
+    exact = [f"“{kind}”" for kind, (_, gap) in combinations.items() if gap < 1e-9]
+    off = ", ".join(f"“{kind}” by {100 * gap:.0f} %" for kind, (_, gap) in combinations.items()
+                    if gap >= 1e-9)
+    *most, last = exact
+    giving = f"{', '.join(most)} and {last} give" if most else f"Only {last} gives"
     sentences = []
     for kind, (shares, gap) in combinations.items():
         first, second = map(_two_digits, shares)
         gap_text = number(gap) if gap > 1e-9 else "0"
         sentences.append(f"“{kind}” {first} and {second}, error {gap_text}")
 
-    traces = [level(1.0, [-0.5, 2.5]), level(weight, [-0.5, 2.5]),
-              say({(2.55, 1.0): "requested"}, "middle right", 11),
-              say({(2, max(weight, 1.0) + 0.3): "1st 2nd"}, "top center", 11)]
-    for x, (kind, (shares, _)) in enumerate(combinations.items()):
-        colour, symbol = LOOKS[kind]
-        for aside, share, which, is_open in ((-0.16, shares[0], "the first", False),
-                                             (0.16, shares[1], "the second", True)):
-            traces.append(marks([x + aside], [share], colour,
-                                f"{symbol}-open" if is_open else symbol, 13,
-                                stroke=2 if is_open else 0, name=f"{kind}, {which}",
-                                hovertemplate=f"{which}: %{{y:.3g}}<extra></extra>"))
+    traces = []
+    ends = {}
     for kind, (colour, symbol) in LOOKS.items():
         gaps = [_combination(draws, r, each, kind)[1] for each in WEIGHTS]
-        traces.append(Look(colour, symbol).curve(WEIGHTS, gaps, kind, panel=2))
-    traces.append(marks([weight] * 3, [gap for _, gap in combinations.values()],
-                        [COLOURS[LOOKS[kind][0]] for kind in KINDS],
-                        [LOOKS[kind][1] for kind in KINDS], 15, panel=2))
-    lasts = [_combination(draws, r, WEIGHTS[-1], kind)[1] for kind in KINDS]
-    ends = {kind: (height, LOOKS[kind][0])
-            for kind, height in zip(KINDS, apart(lasts, 0.16), strict=True)}
-    traces.append(end_labels(WEIGHTS[-1], ends, size=13, panel=2))
-
-    errors = [f"{100 * combinations[kind][1]:.0f} %" for kind in KINDS]
+        traces += [Look(colour, symbol).curve(WEIGHTS, gaps, kind),
+                   marks([weight], [combinations[kind][1]], colour, symbol, 15)]
+        ends[kind] = gaps[-1], colour
+    heights = apart([height for height, _ in ends.values()], 0.08)
+    ends = {kind: (height, ends[kind][1]) for kind, height in zip(ends, heights, strict=True)}
+    first, second = map(_two_digits, combinations["linear"][0])
     return figure(
-        traces,
-        f"At weight {weight:g}, “{KINDS[0]}” is off by {errors[0]}, “{KINDS[1]}” by {errors[1]} "
-        f"and “{KINDS[2]}” by {errors[2]}".replace("-", "−"),
-        [{"tickvals": [0, 1, 2], "ticktext": list(KINDS), "range": [-0.5, 3.6],
-          "showgrid": False},
-         labelled("second adapter’s weight", -1.2, 3.3, tickvals=list(WEIGHTS))],
-        [{"range": [-1.4, 3.7]}, {"range": [-0.12, 1.15]}],
+        [*traces, end_labels(WEIGHTS[-1], ends, size=13)],
+        f"{giving} the requested sum{off and '; ' + off.replace(' by', ' is off by', 1)}",
+        [labelled("second adapter’s weight", -1.2, 3.2, tickvals=list(WEIGHTS))],
+        [labelled("relative error", -0.12, 1.15)],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}. Shares of the updates, and relative "
         f"error: {' · '.join(sentences)}",
-        headings=["share of each update", "relative error"])
+        headings=[coloured(f"“linear” holds {first} and {second} of the updates", "rose")])

@@ -20,7 +20,6 @@ from lora_book.shared.style import (
 )
 from lora_book.shared.two_runs import STEPS, relative_gap
 from lora_edu import OPTIMISERS
-from lora_edu.explore.words import number
 
 UNIT = 4.0  # α × 16 is a change of units of A and B by √16
 
@@ -31,25 +30,27 @@ def ticks(eta: bool = False, start: bool = False, eps: bool = False, decay: bool
     the reader ticks, follow."""
     second = runs.followed(optimiser, lr=eta, start=start, eps=eps, weight_decay=decay)
     gap = relative_gap(runs.large_path(optimiser), runs.path(*second))
-    scale = ZeroLogAxis(-9, 1, every=2)
+    scale = ZeroLogAxis(-8, 0, every=2)
     powers = {"start": 1, **OPTIMISERS[optimiser].powers}
     follows = [f"{name} {times(UNIT**powers[setting])}" for setting, name, on in (
         ("lr", "η", eta), ("start", "initial A", start), ("eps", "ε", eps),
         ("weight_decay", "decay", decay)) if on and setting in powers]
     if not gap.any():
         gap_text = "the two runs agree in every bit"
-    elif gap.max() > 0.005:  # below it, whole per cents would say 0
-        gap_text = f"the two runs differ by up to {100 * gap.max():.0f} % of the update"
     else:
-        gap_text = f"the two runs differ by up to {number(gap.max())} times the update"
+        most = 100 * gap.max()
+        gap_text = (f"the two runs differ by up to {most:{'.0f' if most > 1 else '.2g'}} % "
+                    "of the update")
     gap = gap[1:]  # at step 0 there is none
     shown = curve("delta", np.arange(1, STEPS + 1), scale.place(gap), values=gap,
                   name="gap", sizes=6)
-    return figure([shown], gap_text.capitalize(), [labelled("step", -1.5, STEPS + 1)],
-                  [scale.axis("gap between the updates")],
+    axis = scale.axis("gap, relative to the update")
+    axis["ticktext"] = [axis["ticktext"][0], *(f"{10.0**(t + 2):g} %"
+                                              for t in axis["tickvals"][1:])]
+    return figure([shown], gap_text.capitalize(), [labelled("step", -1.5, STEPS + 1)], [axis],
                   f"{optimiser} with α × 16, compared with α and "
                   f"{', '.join(follows) or 'nothing else'}: {gap_text}",
-                  margin={**MARGIN, "l": 76, "t": 12})
+                  margin={**MARGIN, "l": 84, "t": 12})
 
 
 def two_numbers(change: str = "α × 16") -> dict:

@@ -18,6 +18,8 @@ BEST = 1e-3
 TOP = 1.2  # of the right panel: what is above it is drawn at it
 OFF = 1e6  # a run whose loss exceeds its start by this factor is drawn no further
 RAMP = ("#dfe4ea", "#9aa8bb", "#55657f")  # of the loss, from worst to best
+LEARNS = {"SGD": (4, -2, "#1f2733"), "Adam": (3, -5, "#ffffff")}  # log2 of α and η; of the word
+HIGHER = {"SGD": "diverges", "Adam": "rises"}  # what the crossed runs' loss does
 
 
 def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> dict:
@@ -51,14 +53,14 @@ def step_size(optimiser: str = "Adam", alpha: float = 8, lr: float = 0.004) -> d
         traces, title,
         [labelled(f"α (r = 8)   {coloured(f'┄ {this}', 'rose')}", -0.5, 6.5,
                   tickvals=list(range(7)), ticktext=[str(a) for a in ALPHAS], ticks=""),
-         labelled("step", -1, 1.17 * STEPS)],
+         labelled("step", -1, 1.22 * STEPS)],
         [{"range": [math.log2(LRS[0]) - 0.5, math.log2(LRS[-1]) + 0.5], "ticks": "",
           "tickvals": [math.log2(value) for value in LRS[::2]],
           "ticktext": [*(short(value) for value in LRS[:-1:2]), f"η = {short(LRS[-1])}"]},
          {"range": [-0.1, TOP + 0.09]}],
         f"{optimiser}: on the line, {this}. In this run, {outcome}",
         headings=[
-            f"loss  × higher {key}",
+            f"loss  × {HIGHER[optimiser]} {key}",
             f"relative loss   {coloured('━ this run', 'rose')}   "
             f"{coloured(f'━ same {product}', 'frozen')}"])
 
@@ -75,7 +77,9 @@ def _ending(lasts: list[float]) -> str:
     if max(lasts) > OFF:
         return "diverge"
     low, high = (f"{number(100 * loss)} %" for loss in (min(lasts), max(lasts)))
-    return f"end {f'at {low}' if low == high else f'between {low} and {high}'} of the initial loss"
+    if low == high:
+        return f"end at {low} of the initial loss"
+    return f"are not equal: they end between {low} and {high} of the initial loss"
 
 
 def _runs_on_the_line(grid: np.ndarray, runs: list[tuple[int, int]]) -> list[dict]:
@@ -91,7 +95,7 @@ def _runs_on_the_line(grid: np.ndarray, runs: list[tuple[int, int]]) -> list[dic
         place = places.get(run)
         colour = COLOURS["rose" if run == chosen else "frozen"]
         a, b = run
-        texts = [""] * STEPS + [f"α {ALPHAS[a]}"]  # at the last step
+        texts = [""] * STEPS + [f"  α {ALPHAS[a]}"]  # at the last step
         traces.append(curve(
             "loss", np.flatnonzero(values <= OFF), np.minimum(shown, TOP), panel=2, values=shown,
             mode="lines+text" if place else "lines",
@@ -116,12 +120,14 @@ def _plane(optimiser_name: str) -> list[dict]:
     values = losses(optimiser_name)[..., -1]
     lost = np.argwhere(values > WORST)
     places = [[f"α = {alpha:g}, η = {lr:.3g}" for alpha in ALPHAS] for lr in LRS]
+    x, y, colour = LEARNS[optimiser_name]
     return [heat(100 * np.log10(values.clip(BEST, WORST)).T / math.log10(BEST), 0, 100, RAMP,
                  name="loss / initial loss", y0=math.log2(LRS[0]),
                  customdata=np.minimum(values, OFF).T, text=places,
                  hovertemplate="%{text}: loss / initial loss = %{customdata:.3g}<extra></extra>"),
             marks(np.log2(ALPHAS)[lost[:, 0]], np.log2(LRS)[lost[:, 1]], "frozen", "x-thin-open",
-                  8, name="above the initial loss")]
+                  8, name="above the initial loss"),
+            say({(1.5, -12): coloured("too slow", "#1f2733"), (x, y): coloured("learns", colour)})]
 
 
 def _outcome(values: np.ndarray) -> str:
