@@ -57,7 +57,7 @@ def test_rank_8_means_a_scale_by_tool():
 
 @pytest.mark.claim("obs-in-the-wild")
 @pytest.mark.parametrize(("r", "repositories_of_r", "quartiles"),
-                         [(8, 87, (1, 2, 3.25)), (16, 23, (2, 4, 5.75))])
+                         [(4, 44, (2, 3, 3)), (8, 87, (1, 2, 3.25)), (16, 23, (2, 4, 5.75))])
 def test_few_directions_hold_most(r, repositories_of_r, quartiles):
     names, rank, for_90 = columns("weights.csv", "repository", "r", "for_90")
     mask = (rank.astype(float) == r) & (for_90 != "")

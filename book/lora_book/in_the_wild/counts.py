@@ -25,7 +25,7 @@ def scale(row: dict[str, str]) -> float:
 def tally(value, tool: str) -> Counter:
     """How many repositories have each value of ``value(row)`` among a tool's rows."""
     pairs = {(value(row), row["repository"]) for row in SETTINGS if row["tool"] == tool}
-    return Counter(value for value, _ in pairs)
+    return Counter(value for value, _ in sorted(pairs))  # ties in a fixed order
 
 
 def table() -> str:
