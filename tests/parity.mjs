@@ -74,7 +74,7 @@ export function wholeRuns(cases, bytes) {
         compare(name, mine, wanted);
         zeros += mine.filter((value, i) => (value === 0) !== (wanted[i] === 0)).length;
       }
-      compare("frame", [Math.hypot(...run.frame(step).delta)], [recorded[step][0]]);
+      compare("frame", [Math.hypot(...run.frame(step).delta)], [each.norms[step][0]]);
       const norms = run.norms(step);
       Object.keys(norms).forEach((name, i) => {
         compare(name, [norms[name]], [each.norms[step][i]]);
