@@ -99,7 +99,8 @@ def mixed(r=0):
     ways = {"line": [r, r], "log": [10**r, 1], "zero": [r % 2, 1], "gap": [r, 1 if r else None]}
     traces = [{"name": name, "x": [1, 2], "y": y, "yaxis": "y" if name in ("line", "gap") else "y2"}
               for name, y in ways.items()]
-    traces += [{"type": "heatmap", "name": "map", "z": [[0, r]], "showscale": False},
+    traces += [{"type": "heatmap", "name": "map", "z": [[1, r]], "showscale": False},
+               {"type": "heatmap", "name": "zeros", "z": [[0, int(r > 1)]], "showscale": False},
                {"name": f"only in {r}", "y": [r]}]
     return {"data": traces, "layout": {"yaxis": axis, "yaxis2": {**axis, "type": "log"},
                                        "title": {"text": f"at {r}"}}}
@@ -147,10 +148,11 @@ def test_a_step_blends_into_the_next_and_ends_with_it(frames):
     assert len(between) > 8
     for frame in between:
         at = frame["line"][0]
-        assert frame["map"] == [0, at]
+        assert frame["map"] == [1, at]
         assert frame["log"] == [pytest.approx(10**at), 1]
         half = int(at + 0.5)  # whose all else is
-        assert frame["zero"] == [half % 2, 1] and frame[f"only in {half}"] == [half]
+        assert frame["zero"] == [half % 2, 1] and frame["zeros"] == [0, int(half > 1)]
+        assert frame[f"only in {half}"] == [half]
         assert frame["gap"] == ([at, 1] if at > 1 else [half, 1 if half else None])
 
 

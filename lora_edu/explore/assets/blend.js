@@ -4,6 +4,7 @@
 // Joined with its neighbours into one script (see bundle.py).
 
 const BLEND = 350; // ms
+const SLOW = 80; // ms: what takes longer to draw blends no further
 const MOVING = ["x", "y", "z", "x0", "y0", "x1", "y1"]; // of a trace, or of a shape
 
 class Blend {
@@ -28,6 +29,7 @@ class Blend {
       const share = Math.max(0, (now - begun) / BLEND);
       if (share >= 1) return this.end();
       put(at(share), share);
+      if (performance.now() - now > SLOW) return this.end();
       this.frame = requestAnimationFrame(step);
     };
     this.end = () => {
@@ -49,8 +51,8 @@ function between(from, to) {
   const pair = (olds = [], news = []) => {
     for (const [i, next] of news.entries()) {
       const isTwin = (part) => part?.type === next.type && part.name === next.name;
-      const last = next.name || olds.length === news.length ? olds[i] : null;
-      const twin = [last, ...(next.name ? olds : [])].find(isTwin);
+      const at = next.name || olds.length === news.length ? [olds[i]] : [];
+      const twin = [...at, ...(next.name ? olds : [])].find(isTwin);
       if (!twin || !moved(twin, next, 0.5, to.layout)) continue;
       for (const part of [twin, next]) twins.set(part, [twin, next]);
     }
@@ -67,8 +69,10 @@ function between(from, to) {
   };
 }
 
-// What moves of a trace or a shape, where it then is; null where nothing does, or something cannot.
+// What moves of a trace or a shape, where it then is; null where nothing does, or something cannot:
+// a map that is exactly zero is nothing else.
 function moved(last, next, share, layout) {
+  if ([last, next].some(({ z }) => z && !z.flat().some(Boolean))) return null;
   const places = MOVING.filter((key) => String(last[key]) !== String(next[key])).map((key) => {
     const axis = next[`${key[0]}axis`] || next[`${key[0]}ref`] || key[0];
     const isLog = layout[`${key[0]}axis${axis.slice(1)}`]?.type === "log";
