@@ -82,10 +82,9 @@ def test_a_clone_is_read(tmp_path):
     inject(model, r=2, alpha=4, targets=["0"])
     save_adapter(model, folder / "adapter")
     git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for words in (["init", "-q", "--separate-git-dir", folder / "repo"], ["add", "adapter"],
-                  ["commit", "-qm", "Add it"]):
+    for words in (["init", "-q"], ["add", "adapter"], ["commit", "-qm", "Add it"]):
         subprocess.run([*git, *words], check=True)
-    settings, weights = make_data.survey(make_data.Clone(folder))
+    settings, weights = make_data.survey(folder)
     assert [(row["repository"], row["r"], row["lora_alpha"]) for row in settings] == [
         ("owner/name", 2, 4)]
     assert [(row["modules"], row["zero"]) for row in weights] == [(1, 1)]  # B = 0 at the start
