@@ -4,7 +4,6 @@ JupyterLab starts with the settings in .jupyter. What opens is a copy in the fol
 that the book's own pages stay as they are. With --copies alone the copies are made, and no more.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -87,19 +86,14 @@ def update(root: Path) -> list[str]:
 
 
 def remove_old_names(page: str, file: Path) -> list[str]:
-    """Remove copies of a page that have an older name than ``file``, unless the reader has changed
+    """Remove copies of a page that have another number than ``file``, unless the reader has changed
     them; what is to be told of these."""
-    copies = file.parent
-    old_files = [copies / f"{page.removeprefix('book/')}.ipynb",
-                 *copies.glob(f"[0-9][0-9]-{stem(page)}.ipynb")]
     told = []
-    for old in old_files:
-        if old == file or not old.exists():
+    for old in file.parent.glob(f"[0-9][0-9]-{stem(page)}.ipynb"):
+        if old == file:
             continue
         if state(old, mark="") == "older":
             old.unlink()
-            with contextlib.suppress(OSError):  # what else lies in its folder stays
-                old.parent.rmdir()
         else:
             told.append(f"{old}: you have changed this copy, and it stays. The book's own is now "
                         f"{file.name}, and links lead there.")

@@ -123,5 +123,6 @@ def pages_to_write_again(app, env) -> list[str]:
     """All pages if one of our scripts or style sheets has changed, and those of which the search
     knows nothing yet."""
     version = app.run_page.version if app.run_page else ""
-    now = dict.fromkeys(env.found_docs, digest(OWN_FILES) + version)
+    own_files = digest([*OWN_FILES, *instruments.SCRIPTS])
+    now = dict.fromkeys(env.found_docs, own_files + version)
     return [*with_another_digest(env, "own_files", now), *index.pages_without_places(app)]

@@ -79,10 +79,9 @@ def test_a_clone_is_read(tmp_path):
     folder = tmp_path / "owner+name"
     shutil.copytree(SAMPLE, folder / "adapter")
     git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for words in (["init", "-q", "--separate-git-dir", folder / "repo"], ["add", "adapter"],
-                  ["commit", "-qm", "Add it"]):
+    for words in (["init", "-q"], ["add", "adapter"], ["commit", "-qm", "Add it"]):
         subprocess.run([*git, *words], check=True)
-    settings, weights = make_data.survey(make_data.Clone(folder))
+    settings, weights = make_data.survey(folder)
     assert [(row["repository"], row["r"], row["lora_alpha"]) for row in settings] == [
         ("owner/name", 4, 8)]
     assert [(row["modules"], row["zero"]) for row in weights] == [(16, 0)]

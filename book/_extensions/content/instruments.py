@@ -10,11 +10,12 @@ from urllib.parse import parse_qsl
 from docutils import nodes
 
 from lora_edu.explore.controls import slug
-from lora_edu.explore.sphinx_ext import ExplorerLinks, digest, with_another_digest
+from lora_edu.explore.sphinx_ext import ExplorerLinks
 
 from ..node import esbuild
 
 SOURCES = Path(__file__).parents[2] / "lora_book/instrument"
+SCRIPTS = [*SOURCES.glob("*.js"), *SOURCES.glob("*.json")]
 SHEET = SOURCES / "instrument.css"
 SCRIPT = "instrument.js"
 NAME = re.compile(r'<figure class="instrument[\w -]*" id="([\w-]+)"')
@@ -23,7 +24,6 @@ NOT_SETTINGS = {"show"}  # a phrase, which the script knows
 
 def setup(app) -> None:
     app.connect("builder-inited", bundle_script)
-    app.connect("env-updated", pages_with_old_script)
     app.connect("env-purge-doc", forget_page)
     app.connect("doctree-read", collect)
     app.connect("html-page-context", add_script)
@@ -39,11 +39,6 @@ def bundle_script(app) -> None:
     if app.npm and app.builder.format == "html":
         esbuild(app.confdir, SOURCES / "page.js", "--bundle", "--minify", "--format=iife",
                 "--target=es2022", f"--outfile={Path(app.outdir) / '_static' / SCRIPT}")
-
-
-def pages_with_old_script(app, env) -> list[str]:
-    now = digest([*SOURCES.glob("*.js"), *SOURCES.glob("*.json")])
-    return with_another_digest(env, "instrument_script", dict.fromkeys(names_by_page(env), now))
 
 
 def forget_page(app, env, docname) -> None:

@@ -2,7 +2,7 @@
 
     python -m lora_book.in_the_wild.make_data FOLDER
 
-FOLDER/OWNER+NAME/repo is a git directory. It keeps numbers, and no text or weight of theirs.
+FOLDER/OWNER+NAME is a clone. Kept are numbers, and no text or weight of theirs.
 """
 
 import csv
@@ -16,30 +16,9 @@ from lora_edu.examine import examine
 
 DATA = Path(__file__).parent / "data"
 SETTINGS = "adapter_config.json"
+LARGE = 2**22  # bytes of a file that is left out
 FIELDS = ("r", "lora_alpha", "use_rslora", "use_dora", "init_lora_weights")
 PATTERNS = ("rank_pattern", "alpha_pattern")
-
-
-class Clone:
-    """A git directory, at its newest commit."""
-
-    def __init__(self, folder: Path) -> None:
-        self.name = folder.name.replace("+", "/", 1)
-        self.folder = folder / "repo"
-        self.commit = self.git("rev-parse", "HEAD").decode().strip()
-
-    def git(self, *words: str) -> bytes:
-        command = ["git", f"--git-dir={self.folder}", "-c", "safe.directory=*", *words]
-        return subprocess.run(command, capture_output=True, check=True).stdout
-
-    def files(self) -> dict[str, str]:
-        """{path: hash}, without what the clone lacks."""
-        lines = self.git("ls-tree", "-r", "-l", "-z", "HEAD").decode(errors="replace").split("\0")
-        entries = [line.split("\t", 1) for line in lines if line]
-        return {path: about.split()[2] for about, path in entries if about.split()[3].isdigit()}
-
-    def read(self, blob: str) -> bytes:
-        return self.git("cat-file", "blob", blob)
 
 
 def settings_of(text: bytes) -> dict | None:
@@ -78,22 +57,23 @@ def numbers_of(weights: bytes, settings: bytes | None) -> dict | None:
     return counts
 
 
-def survey(clone: Clone) -> tuple[list[dict], list[dict]]:
+def survey(clone: Path) -> tuple[list[dict], list[dict]]:
     """The distinct settings of a repository, and its distinct weights."""
-    files = clone.files()
-    source = {"repository": clone.name, "commit": clone.commit[:10]}
+    head = subprocess.run(["git", "-C", clone, "rev-parse", "HEAD"], capture_output=True,
+                          check=True, text=True)
+    source = {"repository": clone.name.replace("+", "/", 1), "commit": head.stdout[:10]}
     settings = []
-    weights = {}
-    for path, blob in files.items():
-        folder, _, name = path.rpartition("/")
-        if name == SETTINGS:
-            row = settings_of(clone.read(blob))
-            if row and source | row not in settings:
-                settings.append(source | row)
-        elif name.endswith(".safetensors") and blob not in weights:
-            beside = files.get(f"{folder}/{SETTINGS}".lstrip("/"))
-            row = numbers_of(clone.read(blob), beside and clone.read(beside))
-            weights[blob] = row and source | row
+    for file in sorted(clone.rglob(SETTINGS)):
+        row = settings_of(file.read_bytes())
+        if row and source | row not in settings:
+            settings.append(source | row)
+    weights = {}  # by their content
+    for file in sorted(clone.rglob("*.safetensors")):
+        content = file.read_bytes() if file.stat().st_size < LARGE else None
+        if content and content not in weights:
+            beside = file.with_name(SETTINGS)
+            row = numbers_of(content, beside.read_bytes() if beside.is_file() else None)
+            weights[content] = row and source | row
     return settings, [row for row in weights.values() if row]
 
 
@@ -106,8 +86,7 @@ def write(name: str, rows: list[dict]) -> None:
 
 
 def main(folder: Path) -> None:
-    clones = [Clone(child) for child in sorted(folder.iterdir()) if (child / "repo").exists()]
-    surveys = [survey(clone) for clone in clones]
+    surveys = [survey(clone) for clone in sorted(folder.iterdir())]
     write("settings.csv", [row for settings, _ in surveys for row in settings])
     write("weights.csv", [row for _, weights in surveys for row in weights])
 
