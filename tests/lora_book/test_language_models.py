@@ -123,7 +123,6 @@ def test_what_a_carried_rate_costs():
         assert np.median(each) < 1e-9
     small = [np.mean(np.array(each) < 1e-3) for each in upwards.values()]
     assert [round(100 * share) for share in small] == [60, 75, 97]
-    assert max(upwards[1]) == pytest.approx(0.0087)
 
     down = runs.wrong_rate_costs()
     up = runs.wrong_rate_costs(smaller=False)
@@ -150,10 +149,6 @@ def test_what_a_carried_rate_costs():
     assert statistics.median(carried(4, 64, -0.5)) == pytest.approx(2 * as_much, rel=0.02)
     assert statistics.median(carried(1, 64)) == pytest.approx(
         0.6 * statistics.median(third(1, 64)), rel=0.01)
-    llama = next(model for model in runs.models() if model.name == "Llama-3.1-8B")
-    bought = runs.bottom(llama, 16)[1] - runs.bottom(llama, 64)[1]
-    assert max(carried(16, 64)) / bought == pytest.approx(0.2, abs=0.02)
-    assert max(carried(16, 64)) == runs.regret(llama, 16, 64)
 
 
 @pytest.mark.claim("cit-tinker-carry")
@@ -243,15 +238,13 @@ def test_what_a_rank_is_worth():
 
 @pytest.mark.claim("cit-tinker-one-eta")
 def test_one_rate_serves_all():
-    losses = [runs.valley(model, r)(math.log(3e-4)) - runs.bottom(model, r)[1]
-              for model in runs.models() for r in searched_ranks(model)]
-    losses = [loss for loss in losses if math.isfinite(loss)]
-    assert len(losses) == 122
-    assert round(100 * sum(loss < 0.005 for loss in losses) / 122) == 89
-    assert max(losses) == pytest.approx(0.020, abs=5e-4)
-    small = [runs.valley(model, r)(math.log(3e-4)) - runs.bottom(model, r)[1]
-             for model in runs.models() if model.billions < 10 for r in searched_ranks(model)]
-    assert (len(small), round(100 * np.mean(np.array(small) < 0.005))) == (40, 78)
+    for below, count, share in ((math.inf, 122, 89), (10, 40, 78)):
+        losses = [runs.valley(model, r)(math.log(3e-4)) - runs.bottom(model, r)[1]
+                  for model in runs.models() if model.billions < below
+                  for r in searched_ranks(model)]
+        losses = np.array(losses)[np.isfinite(losses)]
+        assert (len(losses), round(100 * np.mean(losses < 0.005))) == (count, share)
+        assert below == 10 or losses.max() == pytest.approx(0.020, abs=5e-4)
 
     at_sixteen = [best(searched[16]) for searched in SEARCHED.values() if 16 in searched]
     counts = {rate: at_sixteen.count(rate) for rate in sorted(set(at_sixteen))}
