@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from lora_book.beside_full import runs_batch
-from lora_book.shared import mlp
 from lora_book.shared.fits import geometric_mean
-from tests.lora_book.oracles import apart, span
+from tests.lora_book.oracles import span
 
 
 @pytest.mark.claim("obs-batch")
@@ -33,22 +32,11 @@ def test_how_the_best_rates_move_with_the_batch():
 
 
 @pytest.mark.claim("obs-batch-alpha")
-@pytest.mark.parametrize(("lr", "alpha", "far"), [(1 / 32, 8, True), (1 / 128, 128, False)])
-def test_a_sample_of_the_losses_with_alpha_tuned_trained_anew(monkeypatch, lr, alpha, far):
-    """And whether each A moved by more than its own length."""
-    class Watched(mlp.MLPRuns):
-        def __init__(self, weights, biases, starts, s):
-            super().__init__(weights, biases, starts, s)
-            stacks.append((self, [A.copy() for A in self.A]))
-
-    stacks = []
-    monkeypatch.setattr(mlp, "MLPRuns", Watched)
+@pytest.mark.parametrize(("lr", "alpha"), [(1 / 32, 8), (1 / 128, 128)])
+def test_a_sample_of_the_losses_with_alpha_tuned_trained_anew(lr, alpha):
     again = runs_batch.train(8, 64, lr, alpha)
     place = [*runs_batch.ALPHAS].index(lr), 1, 2, list(runs_batch.ALPHAS[lr]).index(alpha)
     assert again == pytest.approx(runs_batch.losses("alpha")[place], rel=0.03)
-    moves = [apart(end, start) for run, starts in stacks
-             for end, start in zip(run.A, starts, strict=True)]
-    assert len(moves) == 3 and all((move > 1) == far for move in moves)
 
 
 @pytest.mark.claim("obs-batch-alpha")

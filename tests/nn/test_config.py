@@ -57,22 +57,18 @@ def test_all_linear_is_what_it_is_in_peft(word, exclude):
         assert sorted(lora_layers(model, "again")) == sorted(theirs)
 
 
-@pytest.mark.parametrize("settings", [*CONFIGS, *PATTERNS, {"target_modules": {"q", "v"}}, {
+@pytest.mark.parametrize("settings", [*PATTERNS, {
     "r": np.int64(4), "lora_alpha": np.float32(8), "lora_dropout": np.float64(0.5),
     "use_rslora": np.bool_(True), "rank_pattern": {"q": np.int32(2)},
     "alpha_pattern": {"q": np.int64(5)}, "exclude_modules": ("0.q",)}],
     ids=lambda settings: " ".join(sorted(settings)))
 def test_its_text_says_all_of_it(settings):
     """Also which of several patterns comes first, and so counts."""
-    settings = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | settings
-    config = AdapterConfig(**settings)
+    config = AdapterConfig(**{"r": 4, "lora_alpha": 8, "target_modules": TARGETS} | settings)
     again = AdapterConfig.from_json(config.to_json())
     assert again == config and again.digest() == config.digest()
     names = [name for name, _ in net().named_modules()]
     assert [*map(again.for_layer, names)] == [*map(config.for_layer, names)]
-    if not any(isinstance(value, np.generic) for value in settings.values()):
-        theirs = AdapterConfig.from_peft(LoraConfig(**settings))
-        assert theirs == config and theirs.to_json() == config.to_json()
 
 
 SAME = {"r": 8, "lora_alpha": 16, "target_modules": [*"abcdefgh"],
