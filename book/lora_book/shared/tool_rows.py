@@ -18,12 +18,13 @@ def tools(scale: float, texts: list[str], title: str, reading: str, more: Sequen
     traces = [
         line([scale] * 2, [-0.5, len(ROWS) - 0.5], "s", name="your scale"),
         *more,
-        say({(TEXTS_AT, len(ROWS)): "to match, set"}, "middle right", 12, colour="s"),
+        say({(TEXTS_AT, len(ROWS)): "to match, set", (0.1, len(ROWS)): "scale s"}, "middle right",
+            12, colour="s"),
         words([TEXTS_AT] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
               textfont={"color": COLOURS["s"], "size": 12})]
     return figure(
         traces, title,
-        [log_labelled("scale s", -2.2, 7.6, [0.1, 1, 10])],
+        [log_labelled("", -2.2, 8, [0.1, 1, 10])],
         [{"range": [-0.6, len(ROWS) + 0.5], "tickvals": list(HEIGHTS.values()),
           "ticktext": ROWS, "showgrid": False}],
         reading, margin={**MARGIN, "t": 12, "l": 96, "r": 4})

@@ -59,5 +59,5 @@ def _short(yours: Convention, name: str, rslora: bool) -> str:
     text = written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
     if not math.isclose(wider, 1):
-        text += f", A×{wider:.2g}"  # without blanks, for which a phone has no room
+        text += f", A’s σ×{wider:.2g}"  # without blanks, for which a phone has no room
     return text
