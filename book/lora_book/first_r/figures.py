@@ -60,7 +60,7 @@ def dropped(alpha: str = "fixed", task: str = "45°, Adam", r1: int = 8,
         rows[f"r = {r}"] = Valley(rates, losses, heights, heights[at], words)
 
     name = rule if rule == "rsLoRA" else f"α {alpha}"
-    headline = f"With {name} and η tuned at r = {r1}, {_worst(rows)}"
+    headline = f"With {name}, the η tuned at r = {r1} {_found(rows)}"
     first, last = np.log10(rates[[0, -1]])
     ticks = power_ticks(math.ceil(first), math.floor(last))
     return valley_rows(rows, rates[at], f"r = {r1}", headline, ticks)
@@ -73,6 +73,19 @@ def _cost(factor: float, lost: int) -> str:
     return f"× {factor:.3g}"
 
 
+def _found(rows: dict[str, Valley]) -> str:
+    """Where the η of the first rank is best, and where it costs most, in words."""
+    is_best = [row.cost == "× 1" for row in rows.values()]
+    ranks = [row.removeprefix("r = ") for row, best in zip(rows, is_best, strict=True) if best]
+    *most, last = ranks
+    where = f"stays best at r = {', '.join(most)} and {last}"
+    if not most:
+        return f"is best only there: {_worst(rows)}"
+    if len(most) > 1 and all(is_best[is_best.index(True):][:len(ranks)]):
+        where = f"stays best from r = {most[0]} to {last}"
+    return where if all(is_best) else f"{where}, but {_worst(rows)}"
+
+
 def _worst(rows: dict[str, Valley]) -> str:
     """Where the η of the first rank costs most, in words."""
     name = max(rows, key=lambda row: rows[row].carried)
@@ -80,7 +93,5 @@ def _worst(rows: dict[str, Valley]) -> str:
     if "diverge" in cost:
         runs = cost.replace("/", " of ").replace("diverge", "runs")
         return f"training diverges in {runs} at {name}"
-    if cost == "× 1":
-        return "retuning η gains nothing at any rank"
     factor = cost.replace("× ", "").replace("≥", "at least")
     return f"the loss at {name} is {factor} times its minimum"

@@ -1,7 +1,7 @@
 """Where the memory of training goes: the cells of a card."""
 
 from lora_book.in_practice.memory import LLAMAS, PRECISIONS, account, file
-from lora_book.shared.drawing import box, dotted, drawing, say
+from lora_book.shared.drawing import box, dotted, drawing, fill, say
 from lora_book.shared.models import size_text
 from lora_book.shared.style import coloured, line
 
@@ -36,13 +36,17 @@ def memory(model: str = "7B", r: int = 16, modules: str = "all seven",
         shapes.append(dotted(0, -rows, GB_A_ROW, rows, thick=3))
         names[GB_A_ROW + 0.2, -rows] = f"◂ {name}"
 
+    if total > max(CARDS):
+        beyond = size_text(total - max(CARDS))
+        names[0, -ROWS - 0.5] = coloured(f"▼ {beyond} more", "rose")
+
     fitting = [name for card, name in CARDS.items() if total <= card]
     outcome = f"fits on a {fitting[0]} card" if fitting else "fits on neither card"
     told = ", ".join(f"{name} {size_text(size)}" for name, size in terms.items())
     return drawing(
         [*shapes, _grid(), say(names, "middle right", 14)],
         f"Training needs {size_text(total)} and {outcome}",
-        (-0.3, 15.2), (-ROWS - 0.6, 0.3),
+        (-0.3, 15.2), (-ROWS - 1, 0.3),
         f"{model}, {modules}, r = {r}, {precision}, {tokens:,} tokens, checkpointing "
         f"{'on' if checkpointing else 'off'}: {size_text(total)} in all, {told}"
         f" · file {size_text(file(llama, modules, r, PRECISIONS[precision]))}")
@@ -55,7 +59,7 @@ def _fill(start: float, end: float, colour: str) -> list[dict]:
         left = max(start - row * GB_A_ROW, 0)
         right = min(end - row * GB_A_ROW, GB_A_ROW)
         if left < right:
-            boxes.append(box(left, -row - 1, right - left, 1, colour))
+            boxes.append(box(left, -row - 1, right - left, 1, fill(colour, 0.6)))
     return boxes
 
 

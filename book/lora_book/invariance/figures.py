@@ -121,4 +121,5 @@ def slide(factor: int = 16) -> dict:
         [labelled("equivalent factor on η", -0.3, 6.6, tickvals=list(range(7)),
                   ticktext=[f"× {2**e}" for e in range(7)])],
         f"α × {factor}: " + " · ".join(f"A moved by {where:g} of its initial norm: η × {value:.3g}"
-                                       for where, value in worth_at.items()))
+                                       for where, value in worth_at.items()),
+        margin={**MARGIN, "l": 76, "t": 12})

@@ -83,8 +83,9 @@ def rotated_digits(task: str = "rotated", place: str = "first layer", r: int = 4
                    dash=dash, **named(name))
               for (name, dash), height in zip(DASHES.items(), levels, strict=True)]
     heights = [level + (-0.07 if level == np.median(levels) else 0.07) for level in levels]
-    traces.append(words([0.85 * runs.RANKS[0]] * 3, heights, list(DASHES), name="names",
-                        textposition="middle right"))
+    ends = [0.85 * runs.RANKS[0], 1.2 * runs.RANKS[-1]]
+    traces.append(words([ends[0], ends[1], ends[0]], heights, list(DASHES), name="names",
+                        textposition=["middle right", "middle left", "middle right"]))
     traces += [line([runs.RATES[0] * 0.8, runs.RATES[-1] * 1.25], [before] * 2, "rose", width=2,
                     dash="dot", panel=2, **named("old task before")),
                say({(1.2 * runs.RATES[-1], before + 0.07): coloured("old task before", "rose")},

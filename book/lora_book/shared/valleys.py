@@ -9,7 +9,7 @@ from lora_book.shared.looks import named
 from lora_book.shared.style import BLANK_AXIS, coloured, figure, line, marks
 
 BALL = "teal"
-HIGH = 0.86  # of a row, where a wall is cut
+HIGH = 0.66  # of a row, where a wall is cut
 DEEP = 0.1  # of a row, below a valley's bottom
 
 
@@ -50,7 +50,7 @@ def valley_rows(rows: dict[str, Valley], rate: float, tuned_at: str, headline: s
         names[valley.rates[0], -row + 0.2] = f"{name} "
         if valley.carried is not None:
             balls.append((rate, min(valley.carried, 1) * HIGH - row + 0.09))
-        costs[valley.rates[-1], -row + 0.2] = f" {valley.cost}"
+        costs[valley.rates[-1], -row + 0.2] = f"   {valley.cost}"
     traces += [marks(*zip(*balls, strict=True), BALL, "circle", 13, name="balls"),
                say(names, "middle left"), say(costs, "middle right", colour=BALL)]
     first = np.log10(min(valley.rates[0] for valley in rows.values()))

@@ -88,7 +88,9 @@ def small_gpt(prompt: str = "And God said", adapter: str = "Bible", r: int = 8) 
         headings = [
             f"more likely {coloured('with', 'teal')} / {coloured('without', 'rose')} the adapter"]
     return figure(page(sample["prompt"], text, gain), headline,
-                  [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1]}],
-                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7]}], reading,
+                  [{**BLANK_AXIS, "range": [-0.9, COLUMNS - 0.1], "constrain": "domain",
+                    "constraintoward": "left"}],
+                  [{**BLANK_AXIS, "range": [ROWS - 0.3, -0.7], "scaleanchor": "x",
+                    "scaleratio": 1.8, "constrain": "domain"}], reading,
                   headings=headings, margin={"l": 6, "r": 6, "t": 34, "b": 6})
 

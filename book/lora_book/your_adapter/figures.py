@@ -162,6 +162,8 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
         share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
         title = (f"Module {known.index(row)}, {row.layer}, has an RMS entry of {number(row.rms)} "
                  f"and ‖ΔW‖ = {number(row.norm)} ({percent(share)} of the total ‖ΔW‖²)")
+    if changed := by_change(adapter):
+        title = f"{changed[0].layer} changed most. {title}"
     names = [_cut(name) for name in parts]
     short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers

@@ -36,12 +36,13 @@ def settings(tool: str = "kohya", r: int = 16, alpha: float = 1, optimiser: str 
               hovertemplate="%{text}’s default: s = %{x:.3g}<extra></extra>"),
         marks([yours.scale], [HEIGHTS[name]], "s", "diamond", 15, name="your settings",
               hovertemplate="your s = %{x:.3g}<extra></extra>"),
-        say({(TEXTS_AT, len(ROWS)): "to match, set"}, "middle right", 12, colour="s"),
+        say({(TEXTS_AT, len(ROWS)): "to match, set", (0.1, len(ROWS)): "scale s"}, "middle right",
+            12, colour="s"),
         words([TEXTS_AT] * len(ROWS), list(HEIGHTS.values()), texts, textposition="middle right",
               textfont={"color": COLOURS["s"], "size": 12})]
     return figure(
         traces, _headline(yours, optimiser),
-        [log_labelled("scale s", -2.2, 7.6, [0.1, 1, 10])],
+        [log_labelled("", -2.2, 8, [0.1, 1, 10])],
         [{"range": [-0.6, len(ROWS) + 0.5], "tickvals": list(HEIGHTS.values()),
           "ticktext": ROWS, "showgrid": False}],
         f"{tool}, r = {r}, {'α' if asked == 'alpha' else 'scale'} = {alpha}: "
@@ -71,7 +72,7 @@ def _short(yours: Convention, name: str, rslora: bool) -> str:
     text = _written(yours, name, rslora)
     wider = A_STARTS[row.start](yours.r, WIDTH) / yours.sigma
     if not math.isclose(wider, 1):
-        text += f", A×{wider:.2g}"  # without blanks, for which a phone has no room
+        text += f", A’s σ×{wider:.2g}"  # without blanks, for which a phone has no room
     return text
 
 
