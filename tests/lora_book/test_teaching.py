@@ -12,7 +12,7 @@ from tests.lora_book.figure_words import reading
     (darkrooms(64), "÷ 1: letters × 63, grain × 8.6"),
     (darkrooms(256), "÷ r: letters × 1,"),
     (darkrooms(256, "SGD"), "÷ √r: letters × 0.97,"),
-    (dropped("fixed", ranks=UPWARDS), "retuning η gains nothing"),
+    (dropped("fixed", ranks=UPWARDS), "stays best from r = 8 to 64"),
     (dropped("= r", ranks=UPWARDS), "the loss at r = 64 is 30 times its minimum"),
     (valleys("Qwen3-30B-A3B", "the smallest rank"),
      "r = 1 raises the loss by 0.0041 nats at r = 64"),
