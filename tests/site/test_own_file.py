@@ -81,7 +81,7 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
         open_files(page, files[name], f"now describes {adapter.name},")
         sentences = headlines(page)
         assert len(sentences) == 2
-        assert re.match(rf"Module \d, {layer}, has an RMS ", sentences[0])
+        assert re.match(rf"{layer} changed most. Module \d, {layer}, has an RMS ", sentences[0])
         scale = page.get_by_text("Every module has r = 4 and s = 0.5. ‖ΔW‖ over all modules is")
         assert scale.last.is_visible()
         # The input still names them.
