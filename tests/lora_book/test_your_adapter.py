@@ -1,6 +1,7 @@
 """The figures of Your adapter, against NumPy's ΔW of the sample; files that lack something."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -167,7 +168,7 @@ def unchanged(key, values):
     (zero_B, SETTINGS, ["‖ΔW‖ = 0 exactly", "ΔW is zero", "too large?</b> A’s spread gives no",
                         "modules is 0 exactly"]),
     (broken_A, SETTINGS, ["has no usable numbers", "No module has", "No module has an A",
-                          "modules is 0 exactly"]),
+                          "and s = 2.</p>"]),
     (broken_B, SETTINGS, ["‖ΔW‖ =", "retains",
                           f"usable numbers: {list(NORMS)[1]}",
                           "‖ΔW‖ over all modules"]),
@@ -185,6 +186,18 @@ def test_a_file_that_lacks_something_is_drawn_as_far_as_it_goes(tmp_path, change
     for tell, text in zip((figures.how_far, figures.strengths), words[2:], strict=True):
         assert text in tell(adapter)
     assert "<li><p><b>" in figures.findings(adapter)
+
+
+@pytest.mark.parametrize("change", [zero_B, broken_A])
+def test_a_map_without_any_change_has_no_shares(tmp_path, change):
+    """Nor a largest entry, or a scale of shades."""
+    save_file({key: change(key, values) for key, values in TENSORS.items()},
+              tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps(SETTINGS))
+    shown = figures.where(figures.adapter(tmp_path))
+    heading = shown["layout"]["annotations"][0]["text"]
+    for text in (headline(shown), reading(shown), heading):
+        assert not re.search("%|largest|■", text)
 
 
 def test_a_scale_of_zero_is_not_called_unknown():

@@ -150,8 +150,8 @@ def taps(adapter: Examination) -> tuple[str, str] | None:
 def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     """ΔW's RMS entry by block and part, with a headline about one of the modules."""
     blocks, parts, entries = adapter.map()
-    largest = np.nanmax(entries, initial=0.0) or 1.0
-    known = with_numbers(adapter)
+    largest = np.nanmax(entries, initial=0.0)
+    changed = by_change(adapter)
     row = next((row for row in adapter.rows
                 if (row.block, row.part) == (blocks[block], parts[part])), None)
     if row is None:
@@ -159,15 +159,22 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
     elif not row.is_known:
         title = f"{row.layer} has no usable numbers: see the findings above"
     else:
-        share = row.norm**2 / (sum(row.norm**2 for row in by_change(adapter)) or 1.0)
-        title = (f"Module {known.index(row)}, {row.layer}, has an RMS entry of {number(row.rms)} "
-                 f"and ‖ΔW‖ = {number(row.norm)} ({percent(share)} of the total ‖ΔW‖²)")
-    if changed := by_change(adapter):
+        title = (f"Module {with_numbers(adapter).index(row)}, {row.layer}, has an RMS entry of "
+                 f"{number(row.rms)} and ‖ΔW‖ = {number(row.norm)}")
+        if changed:
+            share = row.norm**2 / sum(each.norm**2 for each in changed)
+            title += f" ({percent(share)} of the total ‖ΔW‖²)"
+    reading = title
+    heading = "RMS entry"
+    if changed:
         title = f"{changed[0].layer} changed most. {title}"
+        reading = f"{title}. The largest RMS entry of a module is {number(largest)}"
+        for shade, entry in zip(SHADES, (0, largest / 2, largest), strict=True):
+            heading += f"  {coloured('■', shade)} {entry:.2g}"
     names = [_cut(name) for name in parts]
     short = [_short(block) for block in blocks]
     # below 0 is clear: no module, or none with numbers
-    shades = np.nan_to_num(100 * entries.T / largest, nan=-100)
+    shades = np.nan_to_num(100 * entries.T / (largest or 1.0), nan=-100)
     values = [[None if np.isnan(entry) else float(f"{entry:.4g}") for entry in of_part]
               for of_part in entries.T]
     layers = {(row.block, row.part): row.layer for row in adapter.rows}
@@ -177,8 +184,6 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
              customdata=values, text=cell_names),
         words(*np.argwhere(entries == 0).T, "0"),
         marks([block], [part], "rose", "square-open", 16, stroke=3, name="chosen")]
-    legend = zip(SHADES, (0, largest / 2, largest), strict=True)
-    squares = [f"{coloured('■', shade)} {entry:.2g}" for shade, entry in legend]
     is_upright = len(blocks) <= UPRIGHT or not any(re.search("[a-z]", name) for name in short)
     return figure(
         traces, title,
@@ -187,8 +192,7 @@ def where(adapter: Examination, block: int = 0, part: int = 0) -> dict:
           **_ticks(short, UPRIGHT if is_upright else 24)}],
         [{"range": [len(parts) - 0.5, -0.5], "showgrid": False, "ticks": "", "automargin": True,
           **_ticks(names, 25)}],
-        f"{title}. The largest RMS entry of a module is {number(largest)}",
-        headings=["RMS entry  " + "  ".join(squares)])
+        reading, headings=[heading])
 
 
 def caption(adapter: Examination) -> str:
@@ -272,14 +276,15 @@ def strengths(adapter: Examination) -> str:
     if yours is None:
         return ("<p>No scale s is above 0: see the findings above.</p>" if scales else
                 "<p>The file does not give the scale s: see the findings above.</p>")
-    norm = np.sqrt(sum(row.norm**2 for row in with_numbers(adapter)))
     setting = f"r = {yours.r} and s = {number(yours.scale)}"
     text = f"Every module has {setting}."
     if scales[0].modules < len(adapter.rows):
         text = f"{scales[0].modules} of {len(adapter.rows)} modules have {setting}."
     if len(scales) > 1:
         text = f"The most common of {len(scales)} pairs of r and s is {setting}."
-    text += f" ‖ΔW‖ over all modules is {number(norm)}."
+    if known := with_numbers(adapter):
+        norm = np.linalg.norm([row.norm for row in known])
+        text += f" ‖ΔW‖ over all modules is {number(norm)}."
     readers = READERS.get(adapter.layout, ())
     others = [name for name in ROWS if name not in readers]
     settings = adapter.elsewhere()
