@@ -231,6 +231,22 @@ def test_changes_by_hand_are_seen_and_kept(folder, capsys):
     assert "by hand" in (folder / "lora.before.py").read_text()
 
 
+def test_an_unanswered_step_is_called_so_before_changes_by_hand(folder, capsys):
+    """A wrong one hears of the changes, which may be its correction; no copy is lost to it."""
+    run_cell(cell_of(FIRST))
+    place = folder / "lora.py"
+    place.write_text(place.read_text().replace("(B @ A) * s", "s * (B @ A)"))
+    (folder / "lora.before.py").write_text("# earlier")
+    capsys.readouterr()
+    run_cell(stub(FIRST))
+    assert capsys.readouterr().out.startswith("Not answered yet")
+    run_cell(cell_of(FIRST, with_slip(FIRST)))
+    assert "You have changed these lines" in capsys.readouterr().out
+    run_cell(cell_of(FIRST, with_slip(FIRST), ", replace=True"))
+    assert SLIPS[FIRST.name][0].sentence in capsys.readouterr().out
+    assert (folder / "lora.before.py").read_text() == "# earlier"
+
+
 def test_a_file_that_does_not_parse_is_said_and_comes_back(folder, capsys):
     run_cell(cell_of(FIRST))
     place = folder / "lora.py"

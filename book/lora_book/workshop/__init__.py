@@ -69,16 +69,16 @@ def _taken_in(functions: tuple, replace: bool) -> str:
     parts = dict(map(_lines_of, functions))
     step = _step_of(parts)
     text = _readable(step.file)
-    if replace:
-        keep_copy(step.file)
-    elif whose(step, text) == "edited":
-        _refuse_edits(step, text, parts)
     candidate = spliced(text, step, parts, "yours")
+    if not replace and whose(step, text) == "edited":
+        _refuse_edits(step, text, candidate)
     for each in [step, *STEPS[:step.number - 1]]:
         if each.file == step.file and each.stands_in(candidate):
             _judged(each, candidate)
     if step.name == "scale" and named("rules").stands_in(text):
         return "your file already has the later version, with rules, and keeps it."
+    if replace:
+        keep_copy(step.file)
     return f"it is in {write(candidate, step.file)}."
 
 
@@ -140,11 +140,18 @@ def _readable(file: str) -> str:
     return text
 
 
-def _refuse_edits(step: Step, text: str, parts: dict[str, str]) -> None:
-    """Show the difference between the reader's edits and the cell, where there is one."""
-    old, new = ("".join(each.values()).splitlines() for each in (step.lines_in(text), parts))
+def _refuse_edits(step: Step, text: str, candidate: str) -> None:
+    """Show the difference between the reader's edits and the cell, where there is one and the cell
+    is answered."""
+    old, new = ("".join(step.lines_in(each).values()).splitlines() for each in (text, candidate))
     difference = "\n".join(difflib.unified_diff(old, new, step.file, "the cell", lineterm=""))
     if difference:
+        try:
+            judge(step, candidate)
+        except NotAnswered:
+            raise
+        except NotYet:
+            pass  # the edits may be its correction
         raise NotYet(f"You have changed these lines in {step.file} by hand. To replace "
                      f"them with the cell's, call check(…, replace=True); a copy is kept.\n"
                      f"{difference}\n")
