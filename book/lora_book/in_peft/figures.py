@@ -60,4 +60,4 @@ def combine(draws: str = "two draws", r: int = 16, weight: float = 1.0) -> dict:
         [labelled("relative error", -0.12, 1.15)],
         f"{draws} of A, r = {r}, weights 1 and {weight:g}. Shares of the updates, and relative "
         f"error: {' · '.join(sentences)}",
-        headings=[coloured(f"“linear” holds {first} and {second} of the updates", "rose")])
+        headings=[coloured(f"“linear”: {first} × update 1, {second} × update 2", "rose")])

@@ -87,13 +87,13 @@ def costs(pair: str = "16 → 64", power: float = 0.0) -> dict:
               hovertemplate="%{text}: outside the rates with finite loss<extra></extra>")]
 
     moved = "η fixed" if power == 0 else f"η {times((r / r1)**power)}"
+    lost = f"{outside.sum()} of {len(tuned)} carried rates fell outside those with finite loss"
     if outside.mean() > 0.5:
-        outcome = (f"{outside.sum()} of {len(tuned)} carried rates lie outside "
-                   "those with finite loss")
+        outcome = lost
     else:
         outcome = f"the median cost is {np.median(losses[~outside]):.4f} nats"
         if outside.any():
-            outcome += f"; outside the rates with finite loss: {outside.sum()}"
+            outcome += f"; {lost}"
     headline = f"From r = {r1} to {r} with {moved}, {outcome}"
     return figure(
         traces, headline,

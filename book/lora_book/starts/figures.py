@@ -104,7 +104,7 @@ def own_rate(start: str = "PiSSA", optimiser: str = "SGD") -> dict:
     else:
         name = f"“{start}”" if start[0].islower() or " " in start else start
         sharper = number(curvature[chosen] / curvature[default])
-        title += f": with {name}, λ is {sharper} times and η {times} times the default’s"
+        title += f": with {name}, λ is {sharper} times the default’s, and η {times} times"
     return figure(
         [*_rate_of_each(optimiser, chosen, default), *losses],
         title,
