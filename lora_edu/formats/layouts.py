@@ -147,11 +147,21 @@ LAYOUTS = {row.name: row for row in (
     Layout("mlx", "adapters.safetensors", ".lora_a", ".lora_b", ".", ("",), _of_mlx,
            has_config=True, transposed=True, start="kaiming_uniform",
            loaded_by="mlx_lm.load(base_model, adapter_path=folder)"))}
+# Other ends of the matrices' keys: of embeddings, and as tools wrote them once
+OTHER_ENDS = {
+    "A": (".lora_embedding_A", ".lora.down", "_lora.down", ".lora_linear_layer.down"),
+    "B": (".lora_embedding_B", ".lora.up", "_lora.up", ".lora_linear_layer.up")}
 # How the names in a model of diffusers begin, which saves its own adapter without a prefix
 NAMES_IN = {"unet": ("down_blocks.", "mid_block.", "up_blocks."),
             "transformer": ("transformer_blocks.", "single_transformer_blocks.")}
 # Another library's keys, such as loralib's, torchtune's, and a state_dict's without PEFT's prefix
 UNKNOWN = Layout("unknown", "", "", "", ".", (), _of_keys)
+
+
+def ends(side: str) -> str:
+    """A pattern of what the key of that matrix, "A" or "B", ends in before ".weight"."""
+    of_layouts = {getattr(row, side).removesuffix(".weight") for row in LAYOUTS.values()}
+    return "|".join(map(re.escape, (*sorted(of_layouts), *OTHER_ENDS[side])))
 
 
 def located(source: Path) -> tuple[Layout | None, Path]:

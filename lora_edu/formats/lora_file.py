@@ -26,6 +26,7 @@ from lora_edu.formats.layouts import (
     OTHER_KINDS,
     Layout,
     Settings,
+    ends,
     fit,
     layout_of,
     located,
@@ -34,9 +35,7 @@ from lora_edu.formats.tensors import Tensor
 
 # What follows a module's name in a key. Between it and "weight" may stand the adapter's name.
 MATRIX = re.compile(
-    r"(?P<layer>.+?)"
-    r"(?:(?P<A>\.lora_(?:embedding_)?A|\.lora_down|[._]lora\.down|\.lora_linear_layer\.down|\.lora_a)"
-    r"|(?:\.lora_(?:embedding_)?B|\.lora_up|[._]lora\.up|\.lora_linear_layer\.up|\.lora_b))"
+    rf"(?P<layer>.+?)(?:(?P<A>{ends('A')})|(?:{ends('B')}))"
     r"(?:\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?:\.weight)?", re.DOTALL)
 METHOD = re.compile(
     r"(?P<layer>.+?)\.(?P<method>hada_|lokr_|oft_|lora_mid|dora_scale|lora_magnitude).*",

@@ -209,6 +209,8 @@ def test_a_phrase_puts_the_drawing_away(visit):
 
 @pytest.mark.parametrize(("query", "words"), [
     ("r=17", "r must be a whole number from 1 to 16, got 17"),
+    ("r=abc", "r must be a whole number from 1 to 16, got \"abc\""),
+    ("was.alpha=a", "256, got \"a\""),
     ("rnk=8", "rnk is not a setting"), ("alpha=3", "alpha must be one of 1, 2, 4"),
     ("show=hat", "show must be one of random"), ("target=drawn&bits=*", "bits must be"),
     ("alpha=256&rate=16&optimiser=sgd&step=30", "is the last that is finite")])

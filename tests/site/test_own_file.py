@@ -51,7 +51,10 @@ def files(tmp_path_factory):
     write_peft(folder, model)
     settings = folder / "adapter_config.json"
     torch.save({"weight": torch.zeros(3)}, folder / "style.bin")
-    return {"kohya": [write_peft(folder, model, "kohya")],
+    pointer = folder / "pointer.safetensors"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    return {"pointer": [pointer],
+            "kohya": [write_peft(folder, model, "kohya")],
             "peft": [settings, folder / "adapter_model.safetensors"],
             "folder": whole_folder(folder),
             "configs": [folder / "adapter_model.safetensors", *two_configs(folder)],
@@ -92,11 +95,20 @@ def test_files_are_drawn_and_refused_and_the_sample_comes_back(visit, files):
     components = page.locator("figure[data-name=components]:visible")
     components.locator("input[type=range]").last.press("End")
     reads(components, re.compile("Keeping 4 of 4 components"))
-    open_files(page, files["settings"], "Choose one adapter, and its adapter_config.json")
+    named = "The page still shows adapter_model.safetensors."
+    open_files(page, files["settings"], f"adapter_config.json if it has one. {named}")
+    assert page.locator(".py-files input").evaluate("({ files }) => files.length") == 0
+    open_files(page, files["pointer"], f"git lfs pull brings the file itself. {named}")
     open_files(page, files["configs"], "Choose one of one.json, two.json.")
     open_files(page, files["pickle"], "this must be a safetensors file, but it is a pickle")
     assert headlines(page) == sample
     expect(page.locator(".of-sample:visible")).to_have_count(2)
+
+
+def test_a_pointer_of_git_lfs_is_refused_without_python(visit, files):
+    tab = visit(PAGE)
+    open_files(tab.page, files["pointer"], "pointer.safetensors is a pointer of Git LFS")
+    assert not [url for url in tab.requests if "pyodide" in url or "run_page" in url]
 
 
 def test_a_tap_on_the_map_chooses_a_module(visit):
@@ -115,10 +127,15 @@ def test_reading_shows_how_far_it_is_and_can_be_stopped(visit, files):
     page.locator(".py-files input").set_input_files(files["large"])
     page.locator(".py-loading", has_text="Reading adapter_large").wait_for(timeout=300_000)
     assert page.locator(".py-loading progress").evaluate("({ max }) => max") == 224
+    expect(page.locator(".py-files [role=status]")).to_have_text(
+        "Reading your file. Until it has been read, the page shows its sample.")
+    expect(page.locator("html")).to_contain_class("py-reading")
     page.get_by_role("button", name="Stop", exact=True).first.click()
     expect(page.locator(".py-files [role=status]")).to_have_text(
         "Stopped. The page shows its sample again.")
     assert headlines(page) == sample
+    expect(page.locator("html")).not_to_contain_class("py-reading")
+    assert page.locator(".py-files input").evaluate("({ files }) => files.length") == 0
     open_files(page, files["peft"], "now describes adapter_model.safetensors")
 
 

@@ -51,7 +51,10 @@ def file_of(page) -> str:
 
 
 def open_file(page, text: str, name: str = "lora.py"):
-    """Open a file as the reader's; the line that says how that went."""
+    """Open a file as the reader's, and agree if it replaces another; the line that says how that
+    went."""
+    if file_of(page) not in ("", text):
+        page.once("dialog", lambda dialog: dialog.accept())
     page.locator(".py-readers-file input").set_input_files(
         {"name": name, "mimeType": "text/x-python", "buffer": text.encode()})
     return page.locator(".py-readers-file .py-said")
@@ -157,7 +160,9 @@ def test_a_file_is_opened_judged_and_downloaded(page):
     before = file_of(page)
     broken = before + "def broken(:\n"
     expect(open_file(page, broken)).to_have_text(
-        "lora.py is now your lora.py. check() in a cell judges it.")
+        "lora.py is now your lora.py. check() in a cell judges it. "
+        "Your earlier text is kept as lora.before.py.")
+    assert page.evaluate(FILES)["lora.before.py"] == before
     expect(said(step_cell(page))).to_contain_text("Your lora.py has changed: run again.")
     line = before.count("\n") + 1
     assert f"Line {line} of lora.py does not parse" in judge_file(page)
@@ -174,6 +179,16 @@ def test_a_file_is_opened_judged_and_downloaded(page):
         page.get_by_role("button", name="Download lora.py").click()
     assert download.value.suggested_filename == "lora.py"
     assert Path(download.value.path()).read_text("utf-8") == broken
+
+
+def test_opening_a_file_over_work_asks(page):
+    answer(page)
+    kept = page.evaluate(FILES)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    other = {"name": "other.py", "mimeType": "text/x-python", "buffer": b"def start(): pass"}
+    page.locator(".py-readers-file input").set_input_files(other)
+    expect(page.locator(".py-readers-file .py-said")).to_have_text("Your lora.py has not changed.")
+    assert page.evaluate(FILES) == kept
 
 
 def test_start_over_asks_and_deletes(page):
@@ -240,13 +255,16 @@ explore(by_file, drawn=["once", "again"])"""
 
 
 def test_a_figure_runs_the_file_as_it_now_is(page):
+    text = ("import numpy as np\n\n\n"
+            "def start(d, k, r, rng):\n    return np.full((r, k), 0.5), np.zeros((d, r))\n")
+    expect(open_file(page, text)).to_contain_text("is now your lora.py")
     first = cell(page, 0)
     write(first, FIGURE)
     run(first, "own")
     explorer = first.locator(".py-output .explorer")
-    reads(explorer, re.compile("^the sum of A: -0.13"))
-    open_file(page, "def start(d, k, r, rng):\n    return np.ones((r, k)), np.zeros((d, r))\n"
-                    "import numpy as np\n")
+    reads(explorer, re.compile("^the sum of A: 1.00"))
+    open_file(page, text.replace("0.5", "1.0"))
+    page.wait_for_function(f"() => ({FILES})()['lora.py'].includes('1.0')")
     explorer.get_by_label("again", exact=True).check(force=True)
     reads(explorer, re.compile("^the sum of A: 2.00"))
 

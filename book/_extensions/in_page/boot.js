@@ -1,4 +1,7 @@
 // The button "Run this page", on every page that has it. All else is fetched at its click.
+const LFS = "version https://git-lfs"; // how a pointer of Git LFS begins
+const IS_POINTER = "is a pointer of Git LFS: git lfs pull brings the file itself.";
+const UNTIL_READ = "Reading your file. Until it has been read, the page shows";
 (() => {
   const line = document.querySelector(".page-python");
   const button = document.querySelector(".btn-run-page");
@@ -32,11 +35,26 @@
   input?.addEventListener("click", () => {
     input.value = ""; // so that the same file can be opened again
   });
-  input?.addEventListener("change", async () => {
-    input.disabled = true;
+  const tell = (text) => {
+    document.querySelector(".py-files [role=status]").textContent = text;
+  };
+  // What the page shows if the files that are chosen are not, or not yet, what it shows.
+  const present = () => page?.own?.name ?? "its sample";
+  const read = async (files) => {
+    const starts = await Promise.all(files.map((file) => file.slice(0, LFS.length).text()));
+    const pointer = files.find(({ name }, i) => /\.safetensors$/.test(name) && starts[i] === LFS);
+    if (pointer) return tell(`${pointer.name} ${IS_POINTER} The page still shows ${present()}.`);
+    tell(`${UNTIL_READ} ${present()}.`);
     await begin();
-    await page?.read([...input.files]);
+    if (!page) tell("Your file has not been read. The page still shows its sample.");
+    return page?.read(files);
+  };
+  input?.addEventListener("change", async () => {
+    const { classList } = document.documentElement;
+    input.disabled = true;
+    classList.add("py-reading");
+    if (!(await read([...input.files]))) input.value = ""; // what it names is what the page shows
+    classList.remove("py-reading");
     input.disabled = false;
-    if (!page?.own) input.value = ""; // the page shows its sample
   });
 })();

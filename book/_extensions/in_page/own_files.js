@@ -4,6 +4,7 @@
 import { button, download, element, keep } from "./dom.js";
 
 const NAME = "lora.py";
+const COPY = "lora.before.py"; // of the text that another has replaced
 
 export class OwnFiles {
   memory = null; // the texts where the browser keeps none
@@ -59,10 +60,14 @@ export class OwnFiles {
     const text = await file.text();
     if (!/^def \w+\(/m.test(text))
       return this.show(`${file.name} defines no function, so nothing has changed.`);
+    const now = this.texts;
+    const earlier = now[NAME] !== text && now[NAME];
+    const question = `Replace your lora.py with ${file.name}? Your text is kept as ${COPY}.`;
+    if (earlier && !confirm(question)) return this.show("Your lora.py has not changed.");
     this.keep(
-      // in the order of Python's, and without an undefined one
-      { ...this.texts, [NAME]: text, "lora.before.py": this.texts[NAME] },
-      `${file.name} is now your lora.py. check() in a cell judges it.`,
+      { ...now, [NAME]: text, ...(earlier && { [COPY]: earlier }) }, // in the order of Python's
+      `${file.name} is now your lora.py. check() in a cell judges it.` +
+        (earlier ? ` Your earlier text is kept as ${COPY}.` : ""),
     );
     this.hearChange();
   }

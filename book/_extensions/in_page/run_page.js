@@ -96,20 +96,22 @@ class Page {
   }
 
   // Run the page on the reader's files in place of its
-  // sample. Where that fails, the sample is back.
+  // sample. Where that fails, the sample is back. Resolves to whether the page shows the files.
   async read(files) {
     const tell = (text) => {
       this.files.querySelector("[role=status]").textContent = text;
     };
     const { adapter, settings, question } = chosenFrom(files);
-    if (question) return tell(question);
+    if (question) {
+      tell(`${question} The page still shows ${this.own?.name ?? "its sample"}.`);
+      return false;
+    }
     const { name } = adapter;
     const blobs = [{ name, data: adapter }];
     if (settings) blobs.push({ name: SETTINGS, data: settings });
     const ignored = files.filter((file) => file !== adapter && file !== settings);
     const names = ignored.map((file) => file.name).join(", ");
     const besides = names && ` Ignored: ${names}.`;
-    tell("");
     this.own = { blobs, name };
     const runs = this.cells.filter((cell) => cell.runs);
     let box = null;
@@ -120,7 +122,8 @@ class Page {
       box = this.waiting("Reading", "Stop");
       if (await this.run(runs.at(-1), true)) {
         this.tellOfSample(false);
-        return tell(`This page now describes ${name}, which has not left this machine.${besides}`);
+        tell(`This page now describes ${name}, which has not left this machine.${besides}`);
+        return true;
       }
       why = runs.find(({ error }) => error)?.error.replace(/^(.*\n)*?\w*Error: /, "") || why;
     } catch (error) {
@@ -133,6 +136,7 @@ class Page {
     this.resetAll();
     this.tellOfSample(true);
     tell(`${why}. The page shows its sample again.`);
+    return false;
   }
 
   // Resolves once Python runs; after a Stop it is started again.

@@ -10,7 +10,8 @@ const slug = (value) =>
     .replace(/[^\w.]+/g, "-")
     .replace(/-$/, "");
 
-const number = (text) => (text === "" ? text : Number(text));
+// What is no number stays as it is written, for a message that names it.
+const number = (text) => (text === "" || Number.isNaN(Number(text)) ? text : Number(text));
 
 const READ = {
   choice: (text, { allowed }) => allowed.find((value) => slug(value) === text) ?? text,

@@ -21,7 +21,8 @@ def contents(to: str, pairs: dict[str, Pair], model: str, said: dict[str, Any]) 
     """
     row = LAYOUTS[to]
     model = row.models[0] if len(row.models) == 1 else model
-    return WRITERS[to](row, pairs, model, _matrices(row, pairs, model), said)
+    write = WRITERS.get(to, _with_alphas)
+    return write(row, pairs, model, _matrices(row, pairs, model), said)
 
 
 def _matrices(row: Layout, pairs: dict[str, Pair], model: str) -> dict[str, torch.Tensor]:
@@ -59,8 +60,8 @@ def _settings(config: AdapterConfig, said: dict[str, Any]) -> dict[str, Any]:
     return settings | said
 
 
-def _kohya(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
-           said: dict[str, Any]) -> dict[str, bytes]:
+def _with_alphas(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
+                 said: dict[str, Any]) -> dict[str, bytes]:
     """With a float32 for the α of each module."""
     alphas = {row.named(model, module) + ALPHA: torch.tensor(pair.alpha, dtype=torch.float32)
               for module, pair in pairs.items()}
@@ -83,4 +84,5 @@ def _mlx(row: Layout, pairs: dict[str, Pair], model: str, tensors: dict,
     return {row.file: save(tensors), CONFIG: json.dumps(config, indent=2).encode()}
 
 
-WRITERS = {"peft": _peft, "kohya": _kohya, "diffusers": _diffusers, "mlx": _mlx}
+# Others have α in keys
+WRITERS = {"peft": _peft, "diffusers": _diffusers, "mlx": _mlx}
